@@ -1,0 +1,25 @@
+"""Neural style transfer on TensorFlow and Keras' VGG19.
+
+>>> from tfstyle import stylize
+>>> result = stylize("photo.jpg", "painting.jpg", size=256)    # doctest: +SKIP
+
+Importing tfstyle loads no TensorFlow; the first call of `stylize` does.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from tfstyle.config import StyleConfig
+
+if TYPE_CHECKING:
+    from tfstyle.transfer import Result, Step, stylize
+
+__version__ = "0.1.0"
+__all__ = ["Result", "Step", "StyleConfig", "stylize"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Result", "Step", "stylize"):
+        from tfstyle import transfer
+
+        return getattr(transfer, name)
+    raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")

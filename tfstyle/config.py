@@ -1,0 +1,377 @@
+"""YAML files and overrides in, one frozen and validated `StyleConfig` out.
+
+Every option of tfstyle is a field below; configs/default.yaml explains each of them.
+This module imports no TensorFlow, so a mistake is reported within a fraction of a
+second.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+VGG19_LAYERS = tuple(
+    f"block{block}_{name}"
+    for block, convs in enumerate((2, 2, 4, 4, 4), start=1)
+    for name in (*(f"conv{i}" for i in range(1, convs + 1)), "pool")
+)
+"""Keras' names of the 16 convolutions and 5 poolings, from shallow to deep.
+
+Keras fuses the ReLU into the convolution: `block4_conv2` is the paper's relu4_2.
+"""
+
+
+def min_side(layer: str) -> int:
+    """Return the fewest pixels a side must have for `layer` to see one position.
+
+    Each of the poolings in front of a layer halves the sides, rounding down.
+    """
+    block = int(layer[len("block")])
+    poolings = block if layer.endswith("pool") else block - 1
+    return 1 << poolings
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the phrase "; did you mean ...?" if `name` resembles a `known` one."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def _number(value: Any) -> Any:
+    """Read "1e4" as a number: to YAML 1.1 it is a string, and `true` is no number."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            raise ValueError("a number is needed") from None
+    return value
+
+
+def _layer(name: str) -> str:
+    if name not in VGG19_LAYERS:
+        raise ValueError(
+            f"{name!r} is no layer of VGG19"
+            + (nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool")
+        )
+    return name
+
+
+Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Integer = Annotated[int, BeforeValidator(_number)]
+Weight = Annotated[Float, Field(ge=0)]
+Layers = dict[Annotated[str, AfterValidator(_layer)], Weight]
+
+
+class Section(BaseModel):
+    """A group of keys: unknown ones are errors, and nothing changes once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Content(Section):
+    """The picture whose arrangement is kept."""
+
+    path: str | None = None
+
+
+class Style(Section):
+    """One of the pictures whose manner is taken."""
+
+    path: str | None = None
+    weight: Annotated[Float, Field(gt=0)] = 1.0
+    scale: Annotated[Float, Field(gt=0, le=8)] = 1.0
+
+
+class Extractor(Section):
+    """Which VGG19 looks at the pictures."""
+
+    weights: str = "bundled"
+    pooling: Literal["avg", "max"] = "avg"
+    normalized: bool = False
+
+
+class Objective(Section):
+    """What is minimised; see `tfstyle.objective`."""
+
+    formulation: Literal["relative", "mean", "paper"] = "relative"
+    content_weight: Weight = 1.0
+    content_layers: Layers = {"block4_conv2": 1.0}
+    style_weight: Weight = 10.0
+    style_layers: Layers = {f"block{block}_conv1": 0.2 for block in range(1, 6)}
+    style_loss: Literal["gram"] = "gram"
+    tv_weight: Weight = 1.0
+    tv_reduction: Literal["auto", "mean", "sum"] = "auto"
+
+    @model_validator(mode="after")
+    def _something_to_minimize(self) -> Self:
+        if not self.layers and not self.tv_weight:
+            raise ValueError(
+                "all weights are zero, so there is nothing to minimise; set "
+                "content_weight, style_weight or tv_weight above 0, with layers"
+            )
+        return self
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers that some weight above zero asks for, from shallow to deep."""
+        wanted = {
+            name
+            for weight, layers in (
+                (self.content_weight, self.content_layers),
+                (self.style_weight, self.style_layers),
+            )
+            for name, layer_weight in layers.items()
+            if weight * layer_weight > 0
+        }
+        return [name for name in VGG19_LAYERS if name in wanted]
+
+
+class Optimizer(Section):
+    """How the pixels are moved; see `tfstyle.optimizers`."""
+
+    name: Literal["lbfgs", "adam"] = "lbfgs"
+    history: Annotated[Integer, Field(ge=1, le=100)] = 10
+    learning_rate: Annotated[Float, Field(gt=0)] = 0.02
+    beta_1: Annotated[Float, Field(ge=0, lt=1)] = 0.9
+    beta_2: Annotated[Float, Field(ge=0, lt=1)] = 0.999
+    epsilon: Annotated[Float, Field(gt=0)] = 1e-7
+
+
+class Pyramid(Section):
+    """From coarse to fine; see `tfstyle.pyramid`."""
+
+    min_size: Annotated[Integer, Field(ge=16)] | None = 128
+    steps: Annotated[
+        list[Annotated[Integer, Field(ge=1, le=1_000_000)]], Field(min_length=1)
+    ] = [100, 60, 40]
+
+
+class Output(Section):
+    """What a run writes beside its result."""
+
+    snapshot_every: Annotated[Integer, Field(ge=0)] = 0
+    checkpoint_every: Weight = 30.0
+
+
+class StyleConfig(Section):
+    """Everything that decides what a run computes.
+
+    Raises:
+        ValueError: (a pydantic `ValidationError`) for an unknown key, a value of the
+            wrong type or out of its range.
+    """
+
+    content: Content = Content()
+    styles: list[Style] = []
+    size: Annotated[Integer, Field(ge=16, le=65536)] = 512
+    init: str = "content"
+    seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
+    extractor: Extractor = Extractor()
+    objective: Objective = Objective()
+    optimizer: Optimizer = Optimizer()
+    pyramid: Pyramid = Pyramid()
+    output: Output = Output()
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "StyleConfig":
+        """Return this config with dotted keys such as "objective.tv_weight" replaced.
+
+        A value that is a mapping replaces only the keys it names, except for
+        `content_layers` and `style_layers`, which it replaces as a whole.
+
+        Raises:
+            ValueError: for an unknown key or a bad value, in one line.
+        """
+        data = self.model_dump()
+        for key, value in overrides.items():
+            _replace(data, key.split("."), value)
+        return validate(data)
+
+    def to_yaml(self) -> str:
+        """Return the config with every key, in the order of configs/default.yaml."""
+        return yaml.safe_dump(
+            self.model_dump(), sort_keys=False, allow_unicode=True, width=88
+        )
+
+
+def load_config(path: str | os.PathLike[str]) -> StyleConfig:
+    """Read a YAML file; keys it leaves out have their defaults.
+
+    Relative paths in it are relative to the working folder; what is not there is
+    looked for in the folders above the file, that is, in the repository it came with.
+
+    Raises:
+        ValueError: if the file cannot be read, is not YAML, or has a bad key or value.
+    """
+    path = Path(path)
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ValueError(
+            f"config {path} cannot be read: {reason}; give a YAML file such as "
+            "configs/default.yaml"
+        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"config {path} is not valid YAML: {_flat(error)}") from error
+    try:
+        config = validate({} if data is None else data)
+    except ValueError as error:
+        raise ValueError(f"config {path}: {error}") from error
+    return _locate_paths(config, path)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split "objective.style_weight=1e2" into the dotted key and its YAML value.
+
+    Raises:
+        ValueError: if there is no "=" or the value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ValueError(f"--set {text!r} has no key and value; write --set key=value")
+    try:
+        return key.strip(), yaml.load(value, Loader=_StrictLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(
+            f"--set {text!r}: the value is not YAML: {_flat(error)}"
+        ) from error
+
+
+def validate(data: Any) -> StyleConfig:
+    """Turn plain data into a config.
+
+    Raises:
+        ValueError: with one line that names the key, what came and what is expected.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(
+            f"expected keys with values, such as 'size: 512', not {_short(data)}"
+        )
+    try:
+        return StyleConfig.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first of pydantic's complaints in one line."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "extra_forbidden":
+        known = _fields(first["loc"][:-1])
+        name = str(first["loc"][-1])
+        hint = nearest(name, known) or f"; the keys here are {', '.join(known)}"
+        text = f"{key} is not a known key{hint}"
+    else:
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = reason.replace("Input should be", "it should be")
+        came = (
+            "" if isinstance(first["input"], dict) else f" is {_short(first['input'])}"
+        )
+        text = f"{key}{came}: {reason}"
+    more = error.error_count() - 1
+    return text + (f" (and {more} more)" if more else "")
+
+
+def _fields(location: Sequence[int | str]) -> list[str]:
+    """Return the names of the keys that the section at `location` has."""
+    model: Any = StyleConfig
+    for part in location:
+        if isinstance(part, str):
+            model = model.model_fields[part].annotation
+        else:  # an index into a list such as styles
+            model = model.__args__[0]
+    return list(model.model_fields)
+
+
+def _replace(data: Any, keys: list[str], value: Any) -> None:
+    """Set data[a][b] = value for keys [a, b]; a mapping is merged key by key."""
+    key, *rest = keys
+    if isinstance(data, list):
+        raise ValueError(
+            f"{key!r} is inside a list; set the whole list, as in "
+            "--set 'styles=[{path: a.jpg}]'"
+        )
+    inner = data.get(key)
+    if rest and isinstance(inner, dict | list):
+        _replace(inner, rest, value)
+    elif rest:
+        data[key] = {".".join(rest): value}  # wrong: let the validation name it
+    elif isinstance(inner, dict) and isinstance(value, Mapping) and key in SECTIONS:
+        for name, item in value.items():
+            _replace(inner, [str(name)], item)
+    else:
+        data[key] = value
+
+
+SECTIONS = frozenset(
+    name
+    for name, field in StyleConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+)
+
+
+def _locate_paths(config: StyleConfig, config_path: Path) -> StyleConfig:
+    """Replace each path that is not in the working folder but beside the config."""
+
+    def locate(path: str | None) -> str | None:
+        if path is None or Path(path).exists():
+            return path
+        for folder in config_path.parents[:3]:
+            if (folder / path).exists():
+                return os.path.normpath(folder / path)
+        beside = config_path.resolve().parent.parent / path
+        return os.path.normpath(beside) if beside.exists() else path
+
+    data = config.model_dump()
+    data["content"]["path"] = locate(config.content.path)
+    for style in data["styles"]:
+        style["path"] = locate(style["path"])
+    if config.init not in ("content", "noise", "style"):
+        data["init"] = locate(config.init)
+    if config.extractor.weights not in ("bundled", "imagenet"):
+        data["extractor"]["weights"] = locate(config.extractor.weights)
+    return StyleConfig.model_validate(data)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without duplicate keys (the last would win unseen) and without aliases.
+
+    Aliases let a few lines grow to gigabytes; no config needs them.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not supported; repeat the value")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            names = [key.value for key, _ in node.value]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise yaml.YAMLError(f"the key {twice!r} stands twice; keep one")
+        return mapping
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _flat(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,65 @@
+"""TensorFlow's devices: chosen by TensorFlow, prepared and named here."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """Keep what TensorFlow's C++ libraries print while they are loaded off the screen.
+
+    They write some lines to stderr before any log level is read. If the import fails,
+    what they wrote is shown after all.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(screen, log.read())
+            raise
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def prepare() -> None:
+    """Let GPU memory grow as needed, and make every operation deterministic.
+
+    Without growth TensorFlow takes all of a GPU's memory at once; without determinism
+    a GPU may sum in another order each time, and runs would differ.
+    """
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # it is in use already: too late
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+
+
+def device_name() -> str:
+    """Return the device that TensorFlow will place the work on, such as "CPU"."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return f"CPU ({os.cpu_count()} cores)"
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return f"GPU ({details.get('device_name', gpus[0].name)})"
+
+
+def peak_memory_gib() -> float | None:
+    """Return the most memory this process has held so far, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -1,0 +1,171 @@
+"""VGG19 as a function from an image to the features of the layers asked for.
+
+The only module that knows how VGG19 wants its pixels (BGR, 0..255, the channel means of
+ImageNet subtracted), its poolings and its weights files.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfstyle.config import VGG19_LAYERS, nearest
+
+BUNDLED_WEIGHTS = "vgg19_imagenet_notop_fp16.weights.h5"
+BUNDLED_SHA256 = "e497848bc64ecf40fe41ebb0f89152153577cccec8af79774576edd2d7c27095"
+CHANNEL_MEANS = "vgg19_mean_activations.npz"
+
+
+def vgg19(
+    layers: Iterable[str],
+    weights: str = "bundled",
+    pooling: str = "avg",
+    normalized: bool = False,
+) -> keras.Model:
+    """Build the frozen network: (1, h, w, 3) RGB in [0, 1] to {layer name: features}.
+
+    It is cut at the deepest of `layers`, so nothing below that is computed. Average
+    pooling and normalized filters are the choices of Gatys et al. (2016, section 2).
+
+    Args:
+        layers: Keras' names, such as "block4_conv2" (the paper's relu4_2).
+        weights: "bundled", "imagenet" (Keras' download) or the path of a Keras file.
+        pooling: "avg" or "max".
+        normalized: rescale the filters to a mean activation of one; see `normalize`.
+
+    Returns:
+        A model with features (1, h', w', C) by layer name, from shallow to deep.
+
+    Raises:
+        ValueError: for an unknown layer or weights that cannot be used.
+    """
+    wanted = set(layers)
+    for name in wanted - set(VGG19_LAYERS):
+        raise ValueError(
+            f"{name!r} is no layer of VGG19{nearest(name, VGG19_LAYERS)}; "
+            "choose from block1_conv1 ... block5_pool"
+        )
+    if not wanted:
+        raise ValueError("no layer was asked for; name at least one, as block4_conv2")
+    network = load_vgg19(weights)
+    if normalized:
+        normalize(network, mean_activations())
+    image = keras.Input((None, None, 3), name="image")
+    features = preprocess(image)
+    outputs = {}
+    for layer in network.layers[1:]:
+        if pooling == "avg" and isinstance(layer, keras.layers.MaxPooling2D):
+            layer = keras.layers.AveragePooling2D(2, name=layer.name)
+        features = layer(features)
+        if layer.name in wanted:
+            outputs[layer.name] = features
+        if len(outputs) == len(wanted):
+            break
+    model = keras.Model(image, outputs, name="vgg19")
+    model.trainable = False
+    return model
+
+
+def preprocess(image: keras.KerasTensor) -> keras.KerasTensor:
+    """Turn RGB in [0, 1] into what VGG19 was trained on: BGR, 0..255, means removed."""
+    return keras.applications.vgg19.preprocess_input(image * 255.0)
+
+
+def load_vgg19(weights: str = "bundled") -> keras.Model:
+    """Build Keras' VGG19 without its classifier and load its weights.
+
+    Raises:
+        ValueError: if the file is missing, damaged or of another network, or if the
+            download of "imagenet" fails.
+    """
+    if weights == "imagenet":
+        return _download_vgg19()
+    path = weights_path(weights)
+    if weights == "bundled" and sha256(path) != BUNDLED_SHA256:
+        raise ValueError(
+            f"the bundled weights {path} are damaged (their checksum is wrong); "
+            "install tfstyle again, or set extractor.weights=imagenet"
+        )
+    network = keras.applications.VGG19(include_top=False, weights=None)
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise many kinds for a bad file
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"weights {path} are not those of Keras' VGG19 without top ({reason}); "
+            "give such a .weights.h5 or .h5 file, or set extractor.weights=bundled"
+        ) from error
+    return network
+
+
+def weights_path(weights: str) -> Path:
+    """Return the file of "bundled" or of a path given by the user.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
+    bundled = weights == "bundled"
+    path = Path(str(files("tfstyle") / "weights" / BUNDLED_WEIGHTS))
+    path = path if bundled else Path(weights)
+    if not path.is_file():
+        way_out = (
+            "install tfstyle again" if bundled else "set extractor.weights=bundled"
+        )
+        raise ValueError(f"weights {path}: there is no such file; {way_out}")
+    if path.suffix not in (".h5", ".hdf5"):
+        raise ValueError(
+            f"weights {path}: expected a Keras .weights.h5 or .h5 file; "
+            "set extractor.weights=bundled for the weights that come with tfstyle"
+        )
+    return path
+
+
+def _download_vgg19() -> keras.Model:
+    try:
+        return keras.applications.VGG19(include_top=False, weights="imagenet")
+    except Exception as error:  # urllib, http and ssl raise many kinds
+        reason = " ".join(str(error).split())[:160]
+        raise ValueError(
+            f"Keras could not download VGG19's weights ({reason}); set "
+            "extractor.weights=bundled for the same weights without a network"
+        ) from error
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Return the checksum of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def mean_activations() -> dict[str, np.ndarray]:
+    """Return each convolution's mean activation by channel, (C,), shipped with tfstyle.
+
+    scripts/measure_activations.py measures them over a set of photographs.
+    """
+    with (files("tfstyle") / "weights" / CHANNEL_MEANS).open("rb") as file:
+        return dict(np.load(file))
+
+
+def normalize(network: keras.Model, means: dict[str, np.ndarray]) -> None:
+    """Rescale the filters of `network`, in place, so that each activation's mean is 1.
+
+    A filter divided by its mean activation m, and the next layer's weights for that
+    channel multiplied by it, compute the same function up to the channel's scale:
+    ReLU and pooling let positive factors through (Gatys et al. 2016, section 2).
+
+    Args:
+        network: Keras' VGG19.
+        means: for each convolution its mean activations, (C,), at least 0. A channel
+            with mean 0 never fires and keeps its scale.
+    """
+    incoming = np.ones(3, np.float32)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, bias = layer.get_weights()
+            mean = np.where(means[layer.name] > 0, means[layer.name], 1)
+            layer.set_weights([kernel * incoming[:, None] / mean, bias / mean])
+            incoming = mean

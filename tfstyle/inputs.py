@@ -1,0 +1,124 @@
+"""The pictures of a run, decoded and checked before TensorFlow is imported."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfstyle.config import StyleConfig, min_side
+from tfstyle.images import fit_size, load_image, resize
+from tfstyle.pyramid import Scale, schedule
+
+Picture = np.ndarray
+"""RGB, float32, in [0, 1], shape (height, width, 3)."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The pictures that a run works on, each at its own full size."""
+
+    content: Picture
+    styles: Sequence[Picture]
+    start: Picture | None = None  # only where the config's `init` is a file
+
+
+def load_inputs(config: StyleConfig) -> Inputs:
+    """Read the pictures that the config names.
+
+    Raises:
+        ValueError: if a path is missing, a file is no picture, or one is too small for
+            the layers of the objective at some size of the schedule.
+    """
+    if config.content.path is None:
+        raise ValueError("no content picture; give --content PATH or set content.path")
+    if not config.styles and config.objective.style_weight > 0:
+        raise ValueError("no style picture; give --style PATH or set styles")
+    for i, style in enumerate(config.styles):
+        if style.path is None:
+            raise ValueError(f"styles.{i} has no path; set it, or give --style PATH")
+    inputs = Inputs(
+        content=load_image(config.content.path),
+        styles=[load_image(str(style.path)) for style in config.styles],
+        start=load_start(config),
+    )
+    check_sizes(config, inputs)
+    return inputs
+
+
+def load_start(config: StyleConfig) -> Picture | None:
+    """Read the picture to start from, where `init` is the path of one."""
+    if config.init in ("content", "noise", "style"):
+        return None
+    return load_image(config.init)
+
+
+def as_picture(picture: Any) -> Picture:
+    """Accept an array or the path of a file.
+
+    Raises:
+        ValueError: unless it is a readable file or an array (height, width, 3), RGB,
+            in [0, 1].
+    """
+    if isinstance(picture, str | os.PathLike):
+        return load_image(picture)
+    array = np.asarray(picture)
+    if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        raise ValueError(
+            f"a picture of shape {array.shape} came, (height, width, 3) is expected; "
+            "give RGB without a batch axis or alpha"
+        )
+    if array.dtype == np.uint8 or not 0 <= array.min() <= array.max() <= 1:
+        raise ValueError(
+            f"a picture of {array.dtype} from {array.min()} to {array.max()} came, "
+            "floats in [0, 1] are expected; divide 8-bit pixels by 255"
+        )
+    return array.astype(np.float32)
+
+
+def check_sizes(config: StyleConfig, inputs: Inputs) -> None:
+    """Check that every picture is large enough for every layer, as it is and resized.
+
+    Raises:
+        ValueError: with the picture's size and the size that is needed.
+    """
+    needed = max((min_side(layer) for layer in config.objective.layers), default=1)
+    deepest = (
+        config.objective.layers[-1] if config.objective.layers else "the objective"
+    )
+    coarsest = schedule(config.pyramid, config.size)[0]
+    named = [("content", inputs.content, 1.0)]
+    for style, picture in zip(config.styles, inputs.styles, strict=True):
+        named.append((f"style {style.path or ''}".strip(), picture, style.scale))
+    for name, picture, factor in named:
+        height, width = picture.shape[:2]
+        if min(height, width) < needed:
+            raise ValueError(
+                f"the {name} picture has {width} x {height} pixels, but {deepest} "
+                f"needs at least {needed} x {needed}; use a larger picture"
+            )
+        height, width = size_at(coarsest, picture, factor)
+        if min(height, width) < needed:
+            raise ValueError(
+                f"the {name} picture is {width} x {height} pixels at the coarsest "
+                f"size, but {deepest} needs at least {needed} x {needed}; raise "
+                "pyramid.min_size and size, crop the picture, or use shallower layers"
+            )
+
+
+def size_at(scale: Scale, picture: Picture, factor: float = 1.0) -> tuple[int, int]:
+    """Return a picture's (height, width) at one scale, its long side times `factor`."""
+    height, width, _ = picture.shape
+    return fit_size(height, width, max(1, round(scale.size * factor)))
+
+
+def cover(picture: Picture, height: int, width: int) -> Picture:
+    """Fill (height, width) with the picture: its ratio kept, its overhang cut off."""
+    old_height, old_width = picture.shape[:2]
+    factor = max(height / old_height, width / old_width)
+    new_height = max(height, round(old_height * factor))
+    new_width = max(width, round(old_width * factor))
+    top, left = (new_height - height) // 2, (new_width - width) // 2
+    resized = resize(picture, new_height, new_width)
+    return resized[top : top + height, left : left + width]

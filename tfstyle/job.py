@@ -1,0 +1,253 @@
+"""One run from its config to its run directory: what the command line does.
+
+A run directory holds result.png, config.yaml, log.csv, run.json, snapshots/ and, while
+the run is not finished, checkpoint.npz.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tfstyle
+from tfstyle import device
+from tfstyle.checkpoint import Checkpoint, Checkpoints
+from tfstyle.config import StyleConfig
+from tfstyle.images import save_image
+from tfstyle.inputs import Inputs, size_at
+from tfstyle.memory import estimate_gib
+from tfstyle.observers import Log, Observer, Progress, Snapshots
+from tfstyle.pyramid import schedule
+
+if TYPE_CHECKING:
+    from tfstyle.transfer import Step
+
+RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
+CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"
+
+
+def run_job(
+    config: StyleConfig,
+    inputs: Inputs,
+    folder: Path,
+    resume: Checkpoint | None = None,
+) -> str:
+    """Run the optimisation into a folder made by `open_folder`.
+
+    Whatever ends the run, the picture as it is then is saved; if the end came early, a
+    checkpoint to resume from stays beside it.
+
+    Returns:
+        Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
+
+    Raises:
+        ValueError: if the weights cannot be used.
+        Exception: whatever else went wrong on the way, after saving.
+    """
+    started = time.perf_counter()
+    with device.quiet_import():
+        from tfstyle.transfer import optimize
+    step, stopped = None, "failed"
+    with contextlib.ExitStack() as stack:
+        observers = _observers(config, folder, resume)
+        for observer in observers:
+            stack.callback(getattr(observer, "close", lambda: None))
+        stop_asked = stack.enter_context(stop_signals())
+        try:
+            for step in optimize(config, inputs, resume):
+                for observe in observers:
+                    observe(step)
+                if stop_asked():
+                    break
+            stopped = _why_stopped(step)
+        finally:
+            if step is not None:
+                save_run(config, folder, step, stopped, time.perf_counter() - started)
+    return stopped
+
+
+def _observers(
+    config: StyleConfig, folder: Path, resume: Checkpoint | None
+) -> list[Observer]:
+    after = resume.step if resume else None
+    observers: list[Observer] = [Log(folder / LOG, after), Progress()]
+    if config.output.snapshot_every:
+        observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
+    observers.append(Checkpoints(folder / CHECKPOINT, config))
+    return observers
+
+
+def _why_stopped(step: "Step | None") -> str:
+    if step is None or not step.last:
+        return "interrupted"
+    return "converged" if step.converged else "finished"
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT or SIGTERM into a question: was the run asked to stop?
+
+    The second one ends the process at once, as usual.
+    """
+    asked: list[int] = []
+    before: dict[int, Any] = {}
+
+    def ask(number: int, frame: Any) -> None:
+        asked.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    with contextlib.suppress(ValueError):  # not in the main thread: leave signals be
+        for each in (signal.SIGINT, signal.SIGTERM):
+            before[each] = signal.signal(each, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_folder(folder: Path, resume: bool = False, overwrite: bool = False) -> None:
+    """Check that a run may go into `folder`, without touching it.
+
+    Raises:
+        ValueError: if it is a file, cannot be written, or holds an earlier run and
+            neither `resume` nor `overwrite` says what to do with that.
+    """
+    if resume and overwrite:
+        raise ValueError(
+            "--resume and --overwrite exclude each other; give one of them"
+        )
+    parent = next(
+        each for each in (folder, *folder.absolute().parents) if each.exists()
+    )
+    if not parent.is_dir():
+        raise ValueError(
+            f"output {folder}: {parent} is a file; choose a folder with --output"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"output {folder}: nothing can be written to {parent} ({error.strerror}); "
+            "choose another folder with --output"
+        ) from error
+    earlier = [name for name in (RESULT, CHECKPOINT, LOG) if (folder / name).exists()]
+    if earlier and not (resume or overwrite):
+        ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
+        raise ValueError(
+            f"output {folder} holds an earlier run ({earlier[0]}); "
+            f"choose another --output, or give {ways}"
+        )
+
+
+def open_folder(folder: Path, config: StyleConfig, resume: bool = False) -> None:
+    """Make the run directory; unless resumed, drop an earlier run but its result.
+
+    The result stays until the new one replaces it.
+
+    Raises:
+        ValueError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            for name in (LOG, RECORD, CHECKPOINT):
+                (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / SNAPSHOTS, ignore_errors=True)
+        write_text(folder / CONFIG, config.to_yaml())
+    except OSError as error:
+        raise ValueError(
+            f"output {folder} cannot be made ({error.strerror}); "
+            "choose another folder with --output"
+        ) from error
+
+
+def save_run(
+    config: StyleConfig, folder: Path, step: "Step", stopped: str, seconds: float
+) -> None:
+    """Write picture and record; keep a checkpoint only if there is more to do."""
+    text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
+    save_image(folder / RESULT, step.image(), text)
+    write_text(
+        folder / RECORD, json.dumps(_record(config, step, stopped, seconds), indent=2)
+    )
+    checkpoint = folder / CHECKPOINT
+    if stopped in ("finished", "converged"):
+        checkpoint.unlink(missing_ok=True)
+    else:
+        Checkpoints(checkpoint, config).save(step)
+
+
+def _record(
+    config: StyleConfig, step: "Step", stopped: str, seconds: float
+) -> dict[str, Any]:
+    from tfstyle.extractor import sha256, weights_path
+
+    weights = config.extractor.weights
+    peak = device.peak_memory_gib()
+    return {
+        "stopped": stopped,
+        "steps": step.step,
+        "losses": step.losses._asdict(),
+        "size": [step.width, step.height],
+        "seconds": {"optimising": round(step.seconds, 2), "in all": round(seconds, 2)},
+        "peak_memory_gib": round(peak, 2) if peak else None,
+        "device": device.device_name(),
+        "precision": "float32",
+        "seed": config.seed,
+        "weights": weights,
+        "weights_sha256": sha256(weights_path(weights)),
+        "versions": {
+            "tfstyle": tfstyle.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
+        "machine": f"{platform.system()} {platform.machine()}",
+        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def plan(config: StyleConfig, inputs: Inputs) -> str:
+    """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
+    with device.quiet_import():
+        import tensorflow  # noqa: F401
+    device.prepare()
+    height, width = inputs.content.shape[:2]
+    lines = [f"content    {config.content.path} ({width} x {height})"]
+    for style, picture in zip(config.styles, inputs.styles, strict=True):
+        height, width = picture.shape[:2]
+        lines.append(f"style      {style.path} ({width} x {height}), {style.weight:g}")
+    for scale in schedule(config.pyramid, config.size):
+        height, width = size_at(scale, inputs.content)
+        lines.append(f"scale      {width} x {height}, {scale.steps} steps")
+    memory = estimate_gib(config, height, width)
+    return "\n".join(
+        [
+            *lines,
+            f"optimizer  {config.optimizer.name}",
+            f"layers     {', '.join(config.objective.layers) or 'none'}",
+            f"memory     about {memory:.1f} GiB",
+            f"device     {device.device_name()}",
+            "precision  float32",
+        ]
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

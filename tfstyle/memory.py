@@ -1,0 +1,29 @@
+"""How much memory a run takes, estimated before it begins."""
+
+from tfstyle.config import VGG19_LAYERS, StyleConfig
+
+CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
+BASE_GIB = 0.8  # Python, TensorFlow and the weights
+WORKSPACE = 1.4  # what the gradient pass holds beyond the activations
+
+
+def estimate_gib(config: StyleConfig, height: int, width: int) -> float:
+    """Estimate the peak memory of a run whose final image is (height, width)."""
+    pixels = height * width
+    activations = 4 * pixels * floats_per_pixel(config.objective.layers)
+    history = 2 * config.optimizer.history if config.optimizer.name == "lbfgs" else 2
+    vectors = 4 * 3 * pixels * (history + 8)
+    return BASE_GIB + (WORKSPACE * activations + vectors) / 2**30
+
+
+def floats_per_pixel(layers: list[str]) -> float:
+    """Return the activations of VGG19 down to the deepest of `layers`, per pixel."""
+    if not layers:
+        return 0.0
+    deepest = max(VGG19_LAYERS.index(name) for name in layers)
+    total = 0.0
+    for name in VGG19_LAYERS[: deepest + 1]:
+        block = int(name[len("block")])
+        shrunk = 4 ** (block if name.endswith("pool") else block - 1)
+        total += CHANNELS[block] / shrunk
+    return total

@@ -1,0 +1,188 @@
+"""The objective: how far an image is from the content's features and the style's Grams.
+
+    total = content_weight Σ_l c_l content_l + style_weight Σ_l s_l style_l
+            + tv_weight variation
+
+Each formulation is the same sum of means (see `tfstyle.losses`) with other constants
+for each layer:
+
+    relative  content_l = mean (F - P)² / mean P²    style_l = mean (G - A)² / mean A²
+    mean      content_l = mean (F - P)²              style_l = mean (G - A)²
+    paper     content_l = ½ Σ (F - P)²               style_l = ¼ mean (G - A)²
+
+`paper` is Gatys et al. (2016, eq. 1-7): with G a mean over positions, a quarter of the
+mean over C² pairs is their 1/(4 C² M²) Σ (M G - M A)². `relative` is ours: 0.01 reads
+as 1 % of the target's own energy, so weights keep their meaning from layer to layer,
+size to size and picture to picture.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfstyle import config
+from tfstyle.losses import content_loss, gram_matrix, style_loss, total_variation
+
+Features = Mapping[str, tf.Tensor]
+"""Layer name to features, (1, h, w, C)."""
+
+Network = Callable[[tf.Tensor], Features]
+"""An image (1, h, w, 3) in [0, 1] to its features; see `tfstyle.extractor.vgg19`."""
+
+
+class Losses(NamedTuple):
+    """The objective and its three terms.
+
+    `content` and `style` are sums over layers with the layers' weights; the total
+    weights them by `content_weight`, `style_weight` and `tv_weight`.
+    """
+
+    total: tf.Tensor
+    content: tf.Tensor
+    style: tf.Tensor
+    variation: tf.Tensor
+
+
+class Targets(NamedTuple):
+    """What the image shall match, measured once for each size."""
+
+    content: dict[str, tf.Tensor]  # layer: P, (1, h, w, C)
+    style: dict[str, tf.Tensor]  # layer: A, (C, C)
+
+
+def measure_targets(
+    network: Network | None,
+    options: config.Objective,
+    content: tf.Tensor,
+    styles: Sequence[tuple[tf.Tensor, float]],
+) -> Targets:
+    """Measure the content's features and the styles' Gram matrices.
+
+    Several styles become one target, the mean of their Gram matrices by weight. Its
+    gradient is that of the weighted sum of their losses, at the cost of one style.
+
+    Args:
+        network: image to features; None if no layer counts.
+        options: which layers count.
+        content: (1, h, w, 3), in [0, 1].
+        styles: images (1, h', w', 3), each with its own size, and their weights.
+    """
+    if network is None:
+        return Targets({}, {})
+    content_features = network(content)
+    grams: dict[str, tf.Tensor] = {}
+    total_weight = sum(weight for _, weight in styles)
+    for image, weight in styles:
+        features = network(image)
+        for name in _active(options.style_weight, options.style_layers):
+            share = gram_matrix(features[name]) * (weight / total_weight)
+            grams[name] = grams[name] + share if name in grams else share
+    return Targets(
+        content={
+            name: content_features[name]
+            for name in _active(options.content_weight, options.content_layers)
+        },
+        style=grams,
+    )
+
+
+class Objective:
+    """The objective of one size: targets and constants, as a function of the image.
+
+    Args:
+        network: image to features; None if no layer counts.
+        options: formulation, layers and weights.
+        targets: what to match, from `measure_targets`.
+    """
+
+    def __init__(
+        self, network: Network | None, options: config.Objective, targets: Targets
+    ) -> None:
+        self.network = network
+        self.options = options
+        self.targets = targets
+        self.content_scales = {
+            name: weight * content_scale(options.formulation, targets.content[name])
+            for name, weight in _active(
+                options.content_weight, options.content_layers
+            ).items()
+        }
+        self.style_scales = {
+            name: weight * style_scale(options.formulation, targets.style[name])
+            for name, weight in _active(
+                options.style_weight, options.style_layers
+            ).items()
+        }
+        self.value_and_gradient = tf.function(self._value_and_gradient)
+
+    def losses(self, image: tf.Tensor) -> Losses:
+        """Return the objective of an image, (1, h, w, 3) in [0, 1], in float32."""
+        options = self.options
+        features = self.network(image) if self.network else {}
+        content = tf.add_n(
+            [tf.constant(0.0)]
+            + [
+                scale * content_loss(features[name], self.targets.content[name])
+                for name, scale in self.content_scales.items()
+            ]
+        )
+        style = tf.add_n(
+            [tf.constant(0.0)]
+            + [
+                scale
+                * style_loss(gram_matrix(features[name]), self.targets.style[name])
+                for name, scale in self.style_scales.items()
+            ]
+        )
+        variation = total_variation(image)
+        if not sums_variation(options):
+            variation /= tf.cast(tf.size(image), tf.float32)
+        total = (
+            options.content_weight * content
+            + options.style_weight * style
+            + options.tv_weight * variation
+        )
+        return Losses(total, content, style, variation)
+
+    def _value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            losses = self.losses(image)
+        return losses, tape.gradient(losses.total, image)
+
+
+def content_scale(formulation: str, target: tf.Tensor) -> tf.Tensor:
+    """Return what mean (F - P)² is multiplied by, for a target P of (1, h, w, C)."""
+    if formulation == "paper":
+        return 0.5 * tf.cast(tf.size(target), tf.float32)
+    if formulation == "mean":
+        return tf.constant(1.0)
+    return 1 / _energy(target)
+
+
+def style_scale(formulation: str, target: tf.Tensor) -> tf.Tensor:
+    """Return what mean (G - A)² is multiplied by, for a target A of (C, C)."""
+    if formulation == "paper":
+        return tf.constant(0.25)
+    if formulation == "mean":
+        return tf.constant(1.0)
+    return 1 / _energy(target)
+
+
+def sums_variation(options: config.Objective) -> bool:
+    """Return whether the variation is a sum over pixels, as in `paper`, or a mean."""
+    if options.tv_reduction == "auto":
+        return options.formulation == "paper"
+    return options.tv_reduction == "sum"
+
+
+def _energy(target: tf.Tensor) -> tf.Tensor:
+    # A target of zeros (a black picture in a layer without bias) has nothing to be
+    # relative to: the floor keeps the quotient finite.
+    return tf.maximum(tf.reduce_mean(tf.square(tf.cast(target, tf.float32))), 1e-12)
+
+
+def _active(weight: float, layers: Mapping[str, float]) -> dict[str, float]:
+    """Return the layers that count: both weights are above zero."""
+    return {name: each for name, each in layers.items() if weight * each > 0}

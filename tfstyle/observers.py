@@ -1,0 +1,125 @@
+"""What watches a run: each observer is called with every `Step` and closed at the end.
+
+The loop knows none of them; write another one as any callable that takes a `Step`.
+"""
+
+import csv
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tqdm import tqdm
+
+from tfstyle.images import save_image
+
+if TYPE_CHECKING:
+    from tfstyle.transfer import Step
+
+Observer = Callable[["Step"], object]
+
+
+class Progress:
+    """A progress bar on a terminal; elsewhere a plain line every few seconds."""
+
+    LINE_EVERY = 10.0  # seconds
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._last_line = -self.LINE_EVERY
+        self._bar: tqdm[Any] | None = None
+        if self._stream.isatty():
+            self._bar = tqdm(
+                total=1.0,
+                file=self._stream,
+                bar_format="{percentage:3.0f}% {bar:20} {elapsed}<{remaining} {desc}",
+                smoothing=0.1,
+            )
+
+    def __call__(self, step: "Step") -> None:
+        if self._bar is not None:
+            self._bar.set_description_str(describe(step), refresh=False)
+            self._bar.update(step.progress - self._bar.n)
+        elif step.seconds - self._last_line >= self.LINE_EVERY or step.last:
+            self._last_line = step.seconds
+            left = time_left(step)
+            print(
+                f"{step.progress:4.0%} {describe(step)}{left}",
+                file=self._stream,
+                flush=True,
+            )
+
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def describe(step: "Step") -> str:
+    """Return the step, the size and the losses in one readable phrase."""
+    losses = step.losses
+    return (
+        f"step {step.step}, {step.width}x{step.height} "
+        f"({step.scale + 1}/{step.scales}): total {losses.total:.4g}, "
+        f"content {losses.content:.4g}, style {losses.style:.4g}, "
+        f"variation {losses.variation:.4g}"
+    )
+
+
+def time_left(step: "Step") -> str:
+    """Return ", 1:05 left", once enough was done to tell."""
+    if not 0.02 < step.progress < 1:
+        return ""
+    seconds = round(step.seconds * (1 / step.progress - 1))
+    return f", {seconds // 60}:{seconds % 60:02} left"
+
+
+class Log:
+    """A row per step in log.csv, flushed at once.
+
+    Args:
+        path: of the file.
+        after: resume after this step; what an interrupted run logged later is dropped.
+    """
+
+    COLUMNS = (
+        *("step", "scale", "height", "width", "seconds"),
+        *("total", "content", "style", "variation"),
+    )
+
+    def __init__(self, path: Path, after: int | None = None) -> None:
+        kept = []
+        if after is not None and path.exists():
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))[1:]
+            kept = [
+                row
+                for row in rows
+                if len(row) == len(self.COLUMNS) and int(row[0]) <= after
+            ]
+        self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerows([self.COLUMNS, *kept])
+
+    def __call__(self, step: "Step") -> None:
+        self._writer.writerow(
+            [step.step, step.scale, step.height, step.width, f"{step.seconds:.3f}"]
+            + [f"{value:.9g}" for value in step.losses]
+        )
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Snapshots:
+    """The picture every N steps, as step_000040.png."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self._folder, self._every = folder, every
+
+    def __call__(self, step: "Step") -> None:
+        if step.step % self._every == 0:
+            self._folder.mkdir(exist_ok=True)
+            save_image(self._folder / f"step_{step.step:06}.png", step.image())

@@ -1,0 +1,266 @@
+"""Adam and L-BFGS behind one signature; both keep the image inside [0, 1].
+
+An optimizer owns the image. `start` evaluates it, each `step` changes it and returns
+the losses of the image as it is now, which is the one that would be saved. All vectors
+stay in TensorFlow, on the device that it chose; only scalars reach Python.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfstyle import config
+from tfstyle.objective import Losses
+
+ValueAndGradient = Callable[[tf.Tensor], tuple[Losses, tf.Tensor]]
+State = dict[str, np.ndarray]
+
+
+class Optimizer(Protocol):
+    """What the loop and the checkpoints know of an optimizer."""
+
+    image: tf.Variable  # (1, h, w, 3), in [0, 1]
+    losses: Losses  # of the image as it is
+    evaluations: int  # of the objective, so far
+    converged: bool  # no step improves the image any more
+
+    def start(self) -> None:
+        """Evaluate the image as it is."""
+
+    def step(self) -> None:
+        """Improve the image."""
+
+    def state(self) -> State:
+        """Return all that a later `restore` needs to go on exactly as before."""
+
+    def restore(self, state: State) -> None:
+        """Go back to a `state` of an optimizer with the same options and image size."""
+
+
+def make_optimizer(
+    options: config.Optimizer, value_and_gradient: ValueAndGradient, image: tf.Tensor
+) -> Optimizer:
+    """Return the optimizer that `options` names, at an image (1, h, w, 3) in [0, 1]."""
+    kind = Adam if options.name == "adam" else LBFGS
+    return kind(options, value_and_gradient, image)
+
+
+class Adam:
+    """Kingma & Ba (2015), by Keras; each step ends with a clip to [0, 1]."""
+
+    def __init__(
+        self,
+        options: config.Optimizer,
+        value_and_gradient: ValueAndGradient,
+        image: tf.Tensor,
+    ) -> None:
+        self.image = tf.Variable(image)
+        self.losses = Losses(*[tf.constant(np.nan)] * 4)
+        self.evaluations = 0
+        self.converged = False
+        self._gradient = tf.Variable(tf.zeros_like(image))
+        self._value_and_gradient = value_and_gradient
+        self._adam = keras.optimizers.Adam(
+            options.learning_rate, options.beta_1, options.beta_2, options.epsilon
+        )
+        self._adam.build([self.image])
+
+    def start(self) -> None:
+        self.evaluations += 1
+        self.losses = self._evaluate()
+
+    def step(self) -> None:
+        self.evaluations += 1
+        self.losses = self._train_step()
+
+    @tf.function
+    def _train_step(self) -> Losses:
+        self._adam.apply_gradients([(self._gradient, self.image)])
+        self.image.assign(tf.clip_by_value(self.image, 0.0, 1.0))
+        return self._evaluate()
+
+    def _evaluate(self) -> Losses:
+        losses, gradient = self._value_and_gradient(self.image.read_value())
+        self._gradient.assign(gradient)
+        return losses
+
+    def state(self) -> State:
+        return _save(self._variables(), self)
+
+    def restore(self, state: State) -> None:
+        _restore(self._variables(), self, state)
+
+    def _variables(self) -> dict[str, tf.Variable]:
+        moments = {f"adam/{i}": v.value for i, v in enumerate(self._adam.variables)}
+        return {"image": self.image, "gradient": self._gradient, **moments}
+
+
+class LBFGS:
+    """Limited-memory BFGS (Liu & Nocedal 1989), projected onto [0, 1].
+
+    Pixels at a bound that the gradient pushes outwards are held for the step; the
+    others move along the quasi-Newton direction of the free subspace (two-metric
+    projection, Bertsekas 1982), and the line search bends the path at the bounds, so
+    that each value it sees is that of a picture that could be saved.
+
+    The last `history` moves s and gradient changes y live in TensorFlow variables of
+    (history, 1, h, w, 3), used as rings.
+    """
+
+    def __init__(
+        self,
+        options: config.Optimizer,
+        value_and_gradient: ValueAndGradient,
+        image: tf.Tensor,
+    ) -> None:
+        self.image = tf.Variable(image)
+        self.losses = Losses(*[tf.constant(np.nan)] * 4)
+        self.evaluations = 0
+        self.converged = False
+        self._gradient = tf.Variable(tf.zeros_like(image))
+        self._value_and_gradient = value_and_gradient
+        ring = tf.zeros((options.history, *image.shape))
+        self._moves = tf.Variable(ring)
+        self._changes = tf.Variable(ring)
+        self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
+
+    def start(self) -> None:
+        self.losses, gradient = self._evaluate(self.image.read_value())
+        self._gradient.assign(gradient)
+
+    def step(self) -> None:
+        found = self._line_search(self._direction())
+        if found is None and self._pairs > 0:
+            # The curvature learnt so far misleads: begin again with the gradient.
+            self._pairs.assign(0)
+            found = self._line_search(self._direction())
+        if found is None:
+            self.converged = True
+        else:
+            self.losses, image, gradient = found
+            self._accept(image, gradient)
+
+    def state(self) -> State:
+        return _save(self._variables(), self)
+
+    def restore(self, state: State) -> None:
+        _restore(self._variables(), self, state)
+
+    def _variables(self) -> dict[str, tf.Variable]:
+        return {
+            "image": self.image,
+            "gradient": self._gradient,
+            "moves": self._moves,
+            "changes": self._changes,
+            "pairs": self._pairs,
+        }
+
+    def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        self.evaluations += 1
+        return self._value_and_gradient(image)
+
+    def _line_search(
+        self, direction: tf.Tensor
+    ) -> tuple[Losses, tf.Tensor, tf.Tensor] | None:
+        """Shorten the step until the objective falls by a share of what was promised.
+
+        Returns:
+            Losses, image and gradient there, or None if nothing lower was found.
+        """
+        start, length = float(self.losses.total), 1.0
+        for _ in range(MAX_TRIALS):
+            image, slope = self._move(direction, tf.constant(length))
+            promised = float(slope)
+            if not promised < 0:
+                return None
+            losses, gradient = self._evaluate(image)
+            change = float(losses.total) - start
+            if change <= SUFFICIENT * promised:
+                return losses, image, gradient
+            # The minimum of the parabola through what is known, kept within reason.
+            parabola = -0.5 * promised / (change - promised)
+            length *= min(max(parabola, 0.1), 0.5) if math.isfinite(parabola) else 0.1
+        return None
+
+    @tf.function
+    def _move(
+        self, direction: tf.Tensor, length: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the image at a step's length, and the change its gradient promises."""
+        image = tf.clip_by_value(self.image + length * direction, 0.0, 1.0)
+        return image, tf.reduce_sum(self._gradient * (image - self.image))
+
+    @tf.function
+    def _direction(self) -> tf.Tensor:
+        """Return minus the inverse Hessian's estimate times the gradient, (1, h, w, 3).
+
+        The two loops of Nocedal & Wright (2006, algorithm 7.4) over the free pixels.
+        """
+        image, gradient = self.image, self._gradient
+        held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
+        free = tf.cast(~held, tf.float32)
+        direction = -gradient * free
+        # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
+        scale = FIRST_CHANGE / (tf.reduce_mean(tf.abs(direction)) + TINY)
+        known, pairs = tf.constant(False), []
+        for age in range(self._moves.shape[0]):  # the newest first
+            slot = (self._pairs - 1 - age) % self._moves.shape[0]
+            move, change = self._moves[slot] * free, self._changes[slot] * free
+            curvature, squared = _dot(move, change), _dot(change, change)
+            valid = (age < self._pairs) & (
+                curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
+            )
+            inverse = tf.where(valid, 1 / tf.where(valid, curvature, 1.0), 0.0)
+            share = inverse * _dot(move, direction)
+            direction -= share * change
+            scale = tf.where(valid & ~known, curvature / (squared + TINY), scale)
+            known |= valid
+            pairs.append((move, change, inverse, share))
+        direction *= scale
+        for move, change, inverse, share in reversed(pairs):
+            direction += (share - inverse * _dot(change, direction)) * move
+        return direction
+
+    @tf.function
+    def _accept(self, image: tf.Tensor, gradient: tf.Tensor) -> None:
+        slot = [[self._pairs % self._moves.shape[0]]]
+        self._moves.scatter_nd_update(slot, [image - self.image])
+        self._changes.scatter_nd_update(slot, [gradient - self._gradient])
+        self._pairs.assign_add(1)
+        self.image.assign(image)
+        self._gradient.assign(gradient)
+
+
+MAX_TRIALS = 12  # of a line search
+SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
+FIRST_CHANGE = 0.01  # mean change of a pixel in the first step, as a share of its range
+MIN_COSINE = 1e-6  # between a move and its gradient change, for the pair to be used
+TINY = 1e-30  # keeps quotients finite at a stationary point
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b)
+
+
+def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
+    """Return copies of all that changes as the optimizer runs."""
+    return {
+        **{name: np.array(variable) for name, variable in variables.items()},
+        "losses": np.array([float(value) for value in optimizer.losses], np.float32),
+        "evaluations": np.array(optimizer.evaluations),
+        "converged": np.array(optimizer.converged),
+    }
+
+
+def _restore(
+    variables: dict[str, tf.Variable], optimizer: Optimizer, state: State
+) -> None:
+    for name, variable in variables.items():
+        variable.assign(state[name])
+    optimizer.losses = Losses(*(tf.constant(value) for value in state["losses"]))
+    optimizer.evaluations = int(state["evaluations"])
+    optimizer.converged = bool(state["converged"])

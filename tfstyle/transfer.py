@@ -1,0 +1,221 @@
+"""Neural style transfer, told in the order in which it happens."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle import device
+from tfstyle.checkpoint import Checkpoint
+from tfstyle.config import StyleConfig
+from tfstyle.extractor import vgg19
+from tfstyle.images import resize
+from tfstyle.inputs import (
+    Inputs,
+    Picture,
+    as_picture,
+    check_sizes,
+    cover,
+    load_start,
+    size_at,
+)
+from tfstyle.objective import Losses, Network, Objective, measure_targets
+from tfstyle.optimizers import Optimizer, make_optimizer
+from tfstyle.pyramid import Scale, schedule
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run looks like after one step; step 0 is the start.
+
+    `image` and `checkpoint` fetch the state from the device when they are called: call
+    them before the run goes on.
+    """
+
+    step: int
+    scale: int  # index of the current scale, from 0
+    scales: int
+    height: int
+    width: int
+    seconds: float
+    progress: float  # share of the whole run's work that is done, 0 to 1
+    losses: Losses  # of this very image, as floats
+    converged: bool  # this scale's optimum was found before its steps were used up
+    last: bool  # the run ends with this step
+    image: Callable[[], Picture]
+    checkpoint: Callable[[], Checkpoint]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a transfer ends with."""
+
+    image: Picture  # (height, width, 3), RGB, float32, in [0, 1]
+    losses: Losses  # of that image, as floats
+    steps: int
+    seconds: float
+
+
+def stylize(
+    content: Picture | str | os.PathLike[str],
+    style: Picture | str | os.PathLike[str] | Sequence[Any],
+    *,
+    on_step: Callable[[Step], object] | None = None,
+    **overrides: Any,
+) -> Result:
+    """Paint `content` in the manner of `style`.
+
+    >>> result = stylize("photo.jpg", "painting.jpg", size=256)    # doctest: +SKIP
+    >>> save_image("styled.png", result.image)                     # doctest: +SKIP
+
+    Args:
+        content: a path, or an array (height, width, 3), RGB, float32, in [0, 1].
+        style: the same, or a list of several.
+        on_step: called with each `Step` as it is done.
+        **overrides: config keys, nested as in configs/default.yaml, such as
+            `objective={"style_weight": 30}`; dotted keys work with `**{...}`.
+
+    Raises:
+        ValueError: for a bad option or picture, with the way out.
+    """
+    styles = list(style) if isinstance(style, list | tuple) else [style]
+    config = StyleConfig().with_overrides({"styles": [{} for _ in styles], **overrides})
+    inputs = Inputs(
+        content=as_picture(content),
+        styles=[as_picture(each) for each in styles],
+        start=load_start(config),
+    )
+    check_sizes(config, inputs)
+    for step in optimize(config, inputs):
+        if on_step is not None:
+            on_step(step)
+    return finish(step)
+
+
+def finish(step: Step) -> Result:
+    """Return the result as of `step`."""
+    return Result(step.image(), step.losses, step.step, step.seconds)
+
+
+def optimize(
+    config: StyleConfig, inputs: Inputs, resume: Checkpoint | None = None
+) -> Iterator[Step]:
+    """Run the optimisation and yield a `Step` after each of its steps.
+
+    This is the one loop of tfstyle: whatever watches, records or stops a run iterates
+    over it.
+
+    Args:
+        config: all options.
+        inputs: the pictures.
+        resume: where to go on, from `Step.checkpoint` of an earlier run.
+
+    Raises:
+        ValueError: if the weights cannot be used.
+    """
+    device.prepare()
+    began = time.perf_counter() - (resume.seconds if resume else 0.0)
+    network = make_network(config)
+    scales = schedule(config.pyramid, config.size)
+    image = start_image(config, inputs, scales[0])
+    count = resume.step if resume else 0
+    for index in range(resume.scale if resume else 0, len(scales)):
+        optimizer = make_optimizer(
+            config.optimizer,
+            make_objective(network, config, inputs, scales[index]).value_and_gradient,
+            to_tensor(resize(image, *size_at(scales[index], inputs.content))),
+        )
+        report = partial(_report, optimizer, scales, index, began)
+        if resume and index == resume.scale:
+            optimizer.restore(resume.optimizer)
+            taken = resume.scale_step
+        else:
+            optimizer.start()
+            taken = 0
+            if index == 0:
+                yield report(taken, count)
+        while taken < scales[index].steps and not optimizer.converged:
+            optimizer.step()
+            taken, count = taken + 1, count + 1
+            yield report(taken, count)
+        image = optimizer.image.numpy()[0]
+
+
+def _report(
+    optimizer: Optimizer,
+    scales: Sequence[Scale],
+    index: int,
+    began: float,
+    taken: int,
+    count: int,
+) -> Step:
+    work = [scale.steps * scale.size**2 for scale in scales]
+    done = sum(work[:index]) + taken * scales[index].size ** 2
+    _, height, width, _ = optimizer.image.shape
+    seconds = time.perf_counter() - began
+    return Step(
+        step=count,
+        scale=index,
+        scales=len(scales),
+        height=height,
+        width=width,
+        seconds=seconds,
+        progress=done / sum(work),
+        losses=Losses(*(float(value) for value in optimizer.losses)),
+        converged=optimizer.converged,
+        last=index == len(scales) - 1
+        and (optimizer.converged or taken == scales[index].steps),
+        image=lambda: optimizer.image.numpy()[0],
+        checkpoint=lambda: Checkpoint(index, taken, count, seconds, optimizer.state()),
+    )
+
+
+def make_network(config: StyleConfig) -> Network | None:
+    """Build the network for the layers that have a weight; None if none has."""
+    layers, options = config.objective.layers, config.extractor
+    if not layers:
+        return None
+    network: Network = vgg19(
+        layers, options.weights, options.pooling, options.normalized
+    )
+    return network
+
+
+def make_objective(
+    network: Network | None, config: StyleConfig, inputs: Inputs, scale: Scale
+) -> Objective:
+    """Measure the targets at one size; every picture is resized from its original."""
+    styles = []
+    for options, picture in zip(config.styles, inputs.styles, strict=True):
+        size = size_at(scale, picture, options.scale)
+        styles.append((to_tensor(resize(picture, *size)), options.weight))
+    content = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
+    targets = measure_targets(network, config.objective, content, styles)
+    return Objective(network, config.objective, targets)
+
+
+def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:
+    """Return the picture that the pixels start from, by the config's `init`."""
+    height, width = size_at(scale, inputs.content)
+    if config.init == "content":
+        return resize(inputs.content, height, width)
+    if config.init == "noise":
+        return noise(height, width, config.seed)
+    start = inputs.styles[0] if config.init == "style" else inputs.start
+    assert start is not None  # load_start read it
+    return cover(start, height, width)
+
+
+def noise(height: int, width: int, seed: int) -> Picture:
+    """Return white noise (height, width, 3), uniform in [0, 1]."""
+    return np.random.default_rng(seed).random((height, width, 3), np.float32)
+
+
+def to_tensor(picture: Picture) -> tf.Tensor:
+    """Return (1, height, width, 3) on TensorFlow's device."""
+    return tf.constant(picture[None], tf.float32)
