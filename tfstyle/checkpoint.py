@@ -24,6 +24,7 @@ class Checkpoint:
     scale_step: int  # steps taken at this scale
     step: int  # steps taken in all
     seconds: float  # spent so far
+    precision: str  # that the network computes in
     optimizer: dict[str, np.ndarray]  # includes the image
 
 
@@ -34,6 +35,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, config: StyleConfig) -> 
         "scale_step": checkpoint.scale_step,
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
+        "precision": checkpoint.precision,
         "config": config.model_dump(),
     }
     arrays = {f"optimizer/{name}": a for name, a in checkpoint.optimizer.items()}

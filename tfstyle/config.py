@@ -110,7 +110,7 @@ class Objective(Section):
     formulation: Literal["relative", "mean", "paper"] = "relative"
     content_weight: Weight = 1.0
     content_layers: Layers = {"block4_conv2": 1.0}
-    style_weight: Weight = 10.0
+    style_weight: Weight = 20.0
     style_layers: Layers = {f"block{block}_conv1": 0.2 for block in range(1, 6)}
     style_loss: Literal["gram"] = "gram"
     tv_weight: Weight = 1.0
@@ -184,6 +184,7 @@ class StyleConfig(Section):
     objective: Objective = Objective()
     optimizer: Optimizer = Optimizer()
     pyramid: Pyramid = Pyramid()
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     output: Output = Output()
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "StyleConfig":

@@ -4,9 +4,10 @@ The only module that knows how VGG19 wants its pixels (BGR, 0..255, the channel 
 ImageNet subtracted), its poolings and its weights files.
 """
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def vgg19(
     weights: str = "bundled",
     pooling: str = "avg",
     normalized: bool = False,
+    precision: str = "float32",
 ) -> keras.Model:
     """Build the frozen network: (1, h, w, 3) RGB in [0, 1] to {layer name: features}.
 
@@ -36,6 +38,8 @@ def vgg19(
         weights: "bundled", "imagenet" (Keras' download) or the path of a Keras file.
         pooling: "avg" or "max".
         normalized: rescale the filters to a mean activation of one; see `normalize`.
+        precision: "float32", or "bfloat16" or "float16" for the convolutions and their
+            features; weights stay in float32.
 
     Returns:
         A model with features (1, h', w', C) by layer name, from shallow to deep.
@@ -51,10 +55,28 @@ def vgg19(
         )
     if not wanted:
         raise ValueError("no layer was asked for; name at least one, as block4_conv2")
-    network = load_vgg19(weights)
-    if normalized:
-        normalize(network, mean_activations())
-    image = keras.Input((None, None, 3), name="image")
+    with computing_in(precision):
+        network = load_vgg19(weights)
+        if normalized:
+            normalize(network, mean_activations())
+        return _cut(network, wanted, pooling)
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Build Keras layers that compute in `precision` and keep weights in float32."""
+    before = keras.config.dtype_policy()
+    name = precision if precision == "float32" else f"mixed_{precision}"
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _cut(network: keras.Model, wanted: set[str], pooling: str) -> keras.Model:
+    """Rebuild the network from an RGB image to the deepest layer wanted."""
+    image = keras.Input((None, None, 3), dtype="float32", name="image")
     features = preprocess(image)
     outputs = {}
     for layer in network.layers[1:]:

@@ -247,8 +247,9 @@ def _complaint(path: Path, error: Exception) -> str:
         reason = f"it has more than {Image.MAX_IMAGE_PIXELS} pixels"
         advice = "make it smaller first"
     elif isinstance(error, UnidentifiedImageError):
-        empty = path.stat().st_size == 0
-        reason = "it is empty" if empty else "it is of another kind, or damaged"
+        reason = "it is of another kind, a rare variant, or damaged"
+        if path.stat().st_size == 0:
+            reason = "it is empty"
     elif isinstance(error, OSError) and error.strerror:
         reason, advice = error.strerror, "check the path and its permissions"
     else:
@@ -275,7 +276,7 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> FloatArray:
     if image.has_transparency_data:
         alpha = np.asarray(image.convert("RGBA").getchannel("A"), np.float32) / 255.0
         pixels = 1.0 - (1.0 - pixels) * alpha[..., np.newaxis]
-    return _clipped(pixels)
+    return pixels
 
 
 def _deep_grey(image: Image.Image, notes: list[str]) -> FloatArray:

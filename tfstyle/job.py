@@ -203,7 +203,7 @@ def _record(
         "seconds": {"optimising": round(step.seconds, 2), "in all": round(seconds, 2)},
         "peak_memory_gib": round(peak, 2) if peak else None,
         "device": device.device_name(),
-        "precision": "float32",
+        "precision": step.precision,
         "seed": config.seed,
         "weights": weights,
         "weights_sha256": sha256(weights_path(weights)),
@@ -220,7 +220,7 @@ def _record(
 def plan(config: StyleConfig, inputs: Inputs) -> str:
     """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
     with device.quiet_import():
-        import tensorflow  # noqa: F401
+        from tfstyle.transfer import choose_precision
     device.prepare()
     height, width = inputs.content.shape[:2]
     lines = [f"content    {config.content.path} ({width} x {height})"]
@@ -238,7 +238,7 @@ def plan(config: StyleConfig, inputs: Inputs) -> str:
             f"layers     {', '.join(config.objective.layers) or 'none'}",
             f"memory     about {memory:.1f} GiB",
             f"device     {device.device_name()}",
-            "precision  float32",
+            f"precision  {choose_precision(config)}",
         ]
     )
 

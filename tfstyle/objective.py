@@ -31,6 +31,10 @@ Network = Callable[[tf.Tensor], Features]
 """An image (1, h, w, 3) in [0, 1] to its features; see `tfstyle.extractor.vgg19`."""
 
 
+FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
+"""For float16: tried from the first, divided by 16 until the gradient is finite."""
+
+
 class Losses(NamedTuple):
     """The objective and its three terms.
 
@@ -94,14 +98,20 @@ class Objective:
         network: image to features; None if no layer counts.
         options: formulation, layers and weights.
         targets: what to match, from `measure_targets`.
+        half_precision: the network computes in float16, so its gradients are scaled.
     """
 
     def __init__(
-        self, network: Network | None, options: config.Objective, targets: Targets
+        self,
+        network: Network | None,
+        options: config.Objective,
+        targets: Targets,
+        half_precision: bool = False,
     ) -> None:
         self.network = network
         self.options = options
         self.targets = targets
+        self.half_precision = half_precision
         self.content_scales = {
             name: weight * content_scale(options.formulation, targets.content[name])
             for name, weight in _active(
@@ -114,6 +124,7 @@ class Objective:
                 options.style_weight, options.style_layers
             ).items()
         }
+        self.loss_scale = tf.Variable(FIRST_LOSS_SCALE, trainable=False)
         self.value_and_gradient = tf.function(self._value_and_gradient)
 
     def losses(self, image: tf.Tensor) -> Losses:
@@ -146,10 +157,25 @@ class Objective:
         return Losses(total, content, style, variation)
 
     def _value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        losses, gradient = self._scaled(image)
+        if self.half_precision:
+            while (
+                not tf.reduce_all(tf.math.is_finite(gradient))
+                and self.loss_scale > LAST_LOSS_SCALE
+            ):
+                self.loss_scale.assign(self.loss_scale / 16)
+                losses, gradient = self._scaled(image)
+        return losses, gradient
+
+    def _scaled(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        # Gradients of features are too small for float16 unless the total is scaled up
+        # (Micikevicius et al. 2018, section 3.2). bfloat16 has the range of float32.
+        scale = self.loss_scale if self.half_precision else 1.0
         with tf.GradientTape() as tape:
             tape.watch(image)
             losses = self.losses(image)
-        return losses, tape.gradient(losses.total, image)
+            scaled = losses.total * scale
+        return losses, tape.gradient(scaled, image) / scale
 
 
 def content_scale(formulation: str, target: tf.Tensor) -> tf.Tensor:

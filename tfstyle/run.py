@@ -5,12 +5,13 @@ config or input; 130 interrupted (the work so far is saved).
 """
 
 import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
+
+from tfstyle.command import command, complain
 
 if TYPE_CHECKING:
     from tfstyle.config import StyleConfig
@@ -29,7 +30,6 @@ flags.DEFINE_bool("overwrite", False, "Replace the run that is in --output.")
 flags.DEFINE_bool(
     "dry_run", False, "Check everything, print the plan, compute nothing."
 )
-flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
 
 USAGE = """\
 Paint a photograph in the manner of a painting.
@@ -44,29 +44,6 @@ Every option of a config is explained in configs/default.yaml; --set changes any
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the flags and run; return the exit code."""
     return command(transfer_command, USAGE, argv)
-
-
-def command(
-    run: Callable[[], int], usage: str, argv: Sequence[str] | None = None
-) -> int:
-    """Parse the flags, call `run`, and turn what goes wrong into a line and a code."""
-    warnings.showwarning = lambda message, *_: complain(f"warning: {message}")
-    try:
-        rest = FLAGS(list(sys.argv if argv is None else argv))[1:]
-        if FLAGS.help:
-            print(f"{usage}{FLAGS.main_module_help()}")
-            return 0
-        if rest:
-            raise ValueError(
-                f"unexpected argument {rest[0]!r}; every option is a --flag"
-            )
-        return run()
-    except (ValueError, flags.Error) as error:
-        complain(f"error: {error}")
-        return 2
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 130
 
 
 def transfer_command() -> int:
@@ -123,11 +100,6 @@ def output_folder() -> Path:
     if FLAGS.output:
         return Path(FLAGS.output)
     return Path("runs") / (Path(FLAGS.config).stem if FLAGS.config else "default")
-
-
-def complain(message: str) -> None:
-    """Write one line to stderr."""
-    print(f"tfstyle: {' '.join(message.split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

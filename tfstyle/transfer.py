@@ -44,6 +44,7 @@ class Step:
     width: int
     seconds: float
     progress: float  # share of the whole run's work that is done, 0 to 1
+    precision: str  # that the network computes in
     losses: Losses  # of this very image, as floats
     converged: bool  # this scale's optimum was found before its steps were used up
     last: bool  # the run ends with this step
@@ -120,17 +121,19 @@ def optimize(
     """
     device.prepare()
     began = time.perf_counter() - (resume.seconds if resume else 0.0)
-    network = make_network(config)
+    precision = resume.precision if resume else choose_precision(config)
+    network = make_network(config, precision)
     scales = schedule(config.pyramid, config.size)
     image = start_image(config, inputs, scales[0])
     count = resume.step if resume else 0
     for index in range(resume.scale if resume else 0, len(scales)):
+        objective = make_objective(network, config, inputs, scales[index], precision)
         optimizer = make_optimizer(
             config.optimizer,
-            make_objective(network, config, inputs, scales[index]).value_and_gradient,
+            objective.value_and_gradient,
             to_tensor(resize(image, *size_at(scales[index], inputs.content))),
         )
-        report = partial(_report, optimizer, scales, index, began)
+        report = partial(_report, optimizer, scales, index, precision, began)
         if resume and index == resume.scale:
             optimizer.restore(resume.optimizer)
             taken = resume.scale_step
@@ -150,6 +153,7 @@ def _report(
     optimizer: Optimizer,
     scales: Sequence[Scale],
     index: int,
+    precision: str,
     began: float,
     taken: int,
     count: int,
@@ -166,28 +170,42 @@ def _report(
         width=width,
         seconds=seconds,
         progress=done / sum(work),
+        precision=precision,
         losses=Losses(*(float(value) for value in optimizer.losses)),
         converged=optimizer.converged,
         last=index == len(scales) - 1
         and (optimizer.converged or taken == scales[index].steps),
         image=lambda: optimizer.image.numpy()[0],
-        checkpoint=lambda: Checkpoint(index, taken, count, seconds, optimizer.state()),
+        checkpoint=lambda: Checkpoint(
+            index, taken, count, seconds, precision, optimizer.state()
+        ),
     )
 
 
-def make_network(config: StyleConfig) -> Network | None:
+def choose_precision(config: StyleConfig) -> str:
+    """Return the precision to compute in: for "auto", the fastest good one here."""
+    if config.precision == "auto":
+        return device.fastest_precision()
+    return config.precision
+
+
+def make_network(config: StyleConfig, precision: str) -> Network | None:
     """Build the network for the layers that have a weight; None if none has."""
     layers, options = config.objective.layers, config.extractor
     if not layers:
         return None
     network: Network = vgg19(
-        layers, options.weights, options.pooling, options.normalized
+        layers, options.weights, options.pooling, options.normalized, precision
     )
     return network
 
 
 def make_objective(
-    network: Network | None, config: StyleConfig, inputs: Inputs, scale: Scale
+    network: Network | None,
+    config: StyleConfig,
+    inputs: Inputs,
+    scale: Scale,
+    precision: str,
 ) -> Objective:
     """Measure the targets at one size; every picture is resized from its original."""
     styles = []
@@ -196,7 +214,7 @@ def make_objective(
         styles.append((to_tensor(resize(picture, *size)), options.weight))
     content = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
     targets = measure_targets(network, config.objective, content, styles)
-    return Objective(network, config.objective, targets)
+    return Objective(network, config.objective, targets, precision == "float16")
 
 
 def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:

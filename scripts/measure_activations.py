@@ -1,0 +1,46 @@
+"""Measure VGG19's mean activations over photographs, for `extractor.normalized`.
+
+    pip install '.[samples]' && python scripts/measure_activations.py
+
+writes tfstyle/weights/vgg19_mean_activations.npz: for each of the 16 convolutions the
+mean of every channel, (C,) float32, over all positions of all pictures. The paper used
+ImageNet's validation pictures; these are the photographs that scikit-image carries.
+"""
+
+import sys
+from importlib.resources import files
+
+import numpy as np
+from absl import flags
+
+from tfstyle.command import command
+from tfstyle.config import VGG19_LAYERS
+from tfstyle.extractor import CHANNEL_MEANS, vgg19
+from tfstyle.images import load_image
+
+PHOTOGRAPHS = (
+    *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),
+    *("coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg"),
+    *("motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"),
+)
+
+flags.DEFINE_string("output", f"tfstyle/weights/{CHANNEL_MEANS}", "File to write.")
+
+
+def main() -> int:
+    """Average each picture's means, every picture with the same weight."""
+    layers = [name for name in VGG19_LAYERS if "conv" in name]
+    network = vgg19(layers, pooling="max")
+    means = dict.fromkeys(layers, 0.0)
+    for photograph in PHOTOGRAPHS:
+        image = load_image(files("skimage") / "data" / photograph)
+        for name, features in network(image[None]).items():
+            mean = np.mean(features, axis=(0, 1, 2), dtype=np.float64)
+            means[name] = means[name] + mean / len(PHOTOGRAPHS)
+        print(photograph, image.shape)
+    np.savez(flags.FLAGS.output, **{k: np.float32(v) for k, v in means.items()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, __doc__))
