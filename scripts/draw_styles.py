@@ -269,8 +269,8 @@ def glass(rng, size):
     seeds, owners, colours = petals(rng, hearts, sizes, shape, unit)
     y, x = np.mgrid[: shape[0], : shape[1]]
     # A little wobble, since no glazier cuts straight.
-    wobble = [5 * unit * noise(rng, shape, 30 * unit, 2) for _ in range(2)]
-    spots = np.stack([x + wobble[0], y + wobble[1]], -1)
+    wobble = [noise(rng, shape, 30 * unit, 2) for _ in range(2)]
+    spots = np.stack([x, y], -1) + 5 * unit * np.stack(wobble, -1)
     first, second = voronoi(spots, seeds)
     here, there = seeds[first], seeds[second]
     # Distance to the line halfway between the two nearest seeds.
@@ -291,9 +291,9 @@ INKS = palette("f3e4c2 c63d27 1b3160 2b7a80 e3a840 86b5a6 84222e 101a3c")
 SHARES = [0.17, 0.20, 0.16, 0.15, 0.11, 0.09, 0.06, 0.06]
 OUTLINE = palette("141627")
 DROPS = 1300
-PARTS = 80
 RIM = 1.15  # area of a drop with its outline, in areas of the drop
-FINE = 3  # points along a side of every pixel, for smooth edges
+FINE = 3  # points along each side of a pixel, for smooth edges
+PARTS = 80  # parts of the paper, each small enough for the processor's cache
 # Points of the paper are complex numbers x + iy, and so is its lower right corner.
 
 
@@ -305,7 +305,7 @@ def scatter(rng, count, corner):
 
 
 def unstir(rng, points, corner):
-    """Follow `points` (n,) back through whirls and, before these, combs: (n,)."""
+    """Follow `points` (h, w) back through whirls and, before these, combs: (h, w)."""
     for centre in scatter(rng, 3, corner):
         arm = points - centre
         turn = rng.choice([-1, 1]) * rng.uniform(1.2, 3.6)
@@ -338,8 +338,8 @@ def shower(rng, count, corner):
 def undrop(points, middles, radii):
     """Follow `points` (n,) back to the drops that they came from.
 
-    Returns the number of the drop (n,), the squared distance (n,) from its middle
-    in radii, and the points (n,) at the time when it fell.
+    Returns the number of the drop (n,), -1 for none, the squared distance (n,) from
+    its middle in radii, and the points (n,) at the time when it fell.
     """
     drop, origin = np.zeros(points.shape, int), points.copy()
     depth, floating = np.zeros(points.shape), np.arange(points.size)
@@ -354,7 +354,7 @@ def undrop(points, middles, radii):
         outside = ~inside
         floating, square = floating[outside], square[outside]
         points = middle + arm[outside] * np.sqrt(1 - RIM / square)
-    # What is left never was in a drop: it is the bare bath.
+    # The rest is the bare bath.
     drop[floating] = -1
     return drop, depth, origin
 
@@ -366,13 +366,13 @@ def marbling(rng, size):
     middles, radii = shower(rng, DROPS, corner)
     inks = np.append(rng.choice(len(INKS), DROPS, p=SHARES), 0)
     y, x = np.mgrid[: shape[0], : shape[1]]
-    sway = [0.008 * corner.real * noise(rng, shape, 0.06 * corner.real) for _ in "xy"]
-    points = x + sway[0] + 1j * (y + sway[1])
+    # The combs are never quite straight.
+    sway = [noise(rng, shape, 0.06 * corner.real) for _ in range(2)]
+    points = x + 1j * y + 0.008 * corner.real * (sway[0] + 1j * sway[1])
     points = unstir(rng, points, corner).astype(np.complex64)
-    # Small parts of the paper, since these fit into the processor's cache.
     parts = np.array_split(points.ravel(), PARTS)
     parts = [undrop(part, middles, radii) for part in parts]
-    drop, depth, origin = (np.concatenate(part) for part in zip(*parts, strict=True))
+    drop, depth, origin = map(np.concatenate, zip(*parts, strict=True))
     ink = np.where(depth < 1, inks[drop], -1)
     # The grain of the ink was stirred along with it.
     grain = noise(rng, shape, corner.real / 100, 3)
@@ -381,9 +381,7 @@ def marbling(rng, size):
     thickness = 0.85 + 0.3 * depth**3 + 0.16 * grain
     colours = np.vstack([INKS, OUTLINE])[ink] ** thickness[:, None]
     sheet = colours.reshape(height, FINE, width, FINE, 3).mean((1, 3))
-    sheet *= 1 + 0.02 * noise(rng, (height, width), 0.8)[..., None]
-    flecks = np.clip(noise(rng, (height, width), 1) - 2.6, 0, 0.6)
-    return mix(sheet, INKS[0], flecks)
+    return sheet * (1 + 0.012 * noise(rng, (height, width), 0.8)[..., None])
 
 
 def main(_):
