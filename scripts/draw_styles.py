@@ -1,7 +1,7 @@
 """Draw the three sample style pictures, each from nothing but random numbers.
 
 * ``swirls.jpg``: thick oil paint.  A stream function with whirls gives both the
-  direction of some ten thousand brush strokes and the currents of colour they
+  direction of some ten thousand brush strokes and the currents of color they
   follow.  Every stroke is a bundle of bristles with a relief of its own, and a
   low lamp from the upper left lights that relief.
 * ``glass.jpg``: a stained-glass window.  The seeds of Voronoi cells lie on the
@@ -31,18 +31,18 @@ _SEED = flags.DEFINE_integer("seed", 3, "Seed of the random numbers.", lower_bou
 
 
 def palette(codes):
-    """Turn colour codes like ``"1d3f8f"``, split by blanks, into (n, 3) in [0, 1]."""
+    """Turn color codes like ``"1d3f8f"``, split by blanks, into (n, 3) in [0, 1]."""
     return np.array([list(bytes.fromhex(code)) for code in codes.split()]) / 255
 
 
-def ramp(colours, tone):
-    """Blend along `colours` (n, 3): `tone` (...) in [0, 1] to colours (..., 3)."""
-    stops = np.linspace(0, 1, len(colours))
-    return np.stack([np.interp(tone, stops, channel) for channel in colours.T], -1)
+def ramp(colors, tone):
+    """Blend along `colors` (n, 3): `tone` (...) in [0, 1] to colors (..., 3)."""
+    stops = np.linspace(0, 1, len(colors))
+    return np.stack([np.interp(tone, stops, channel) for channel in colors.T], -1)
 
 
 def mix(first, second, weight):
-    """Blend two colour arrays (..., 3) by `weight` (...) in [0, 1]."""
+    """Blend two color arrays (..., 3) by `weight` (...) in [0, 1]."""
     return first + (second - first) * weight[..., None]
 
 
@@ -95,7 +95,7 @@ BRUSHES = [(32, 30, 1200), (19, 20, 2200), (12, 14, 4000), (8, 9, 3000)]
 
 
 def night_sky(rng, shape, unit):
-    """Stream function (h, w) and colours (h, w, 3) that the strokes follow."""
+    """Stream function (h, w) and colors (h, w, 3) that the strokes follow."""
     y, x = np.mgrid[: shape[0], : shape[1]] / unit
     currents = 16 * noise(rng, shape, 46 * unit) + 0.4 * y
     calm, whirls, glow = np.ones(shape), np.zeros(shape), np.zeros(shape)
@@ -111,8 +111,8 @@ def night_sky(rng, shape, unit):
     # Some of the light currents carry gold.
     gold = np.exp(-(((tone - 0.7) / 0.1) ** 2))
     gold *= np.clip(2 * noise(rng, shape, 50 * unit) - 0.4, 0, 1)
-    colours = mix(ramp(NIGHT, tone), ramp(GLOW, 0.2 + 0.6 * tone), gold)
-    return stream, mix(colours, ramp(GLOW, glow), np.clip(4 * glow - 0.8, 0, 1))
+    colors = mix(ramp(NIGHT, tone), ramp(GLOW, 0.2 + 0.6 * tone), gold)
+    return stream, mix(colors, ramp(GLOW, glow), np.clip(4 * glow - 0.8, 0, 1))
 
 
 def look_up(field, points):
@@ -137,7 +137,7 @@ def trace(stream, starts, steps, stride):
 def draw_stroke(rng, draw, path, width, paints, hair):
     """Draw the bristles, `hair` pixels apart, of one stroke along `path` (k, 2).
 
-    `paints` (2, 3) are the two colours on the brush.  The alpha channel of the
+    `paints` (2, 3) are the two colors on the brush.  The alpha channel of the
     drawing keeps the thickness of the paint.
     """
     tangent = np.gradient(path, axis=0)
@@ -149,11 +149,11 @@ def draw_stroke(rng, draw, path, width, paints, hair):
         trim = len(path) * (0.02 + 0.2 * offset**4 + 0.08 * rng.random(2))
         part = slice(int(trim[0]), len(path) - int(trim[1]))
         line = path[part] + normal[part] * offset * width / 2
-        colour = paints[0] + (paints[1] - paints[0]) * rng.random() ** 2
-        colour = 255 * np.clip(colour + rng.normal(0, 0.015), 0, 1)
+        color = paints[0] + (paints[1] - paints[0]) * rng.random() ** 2
+        color = 255 * np.clip(color + rng.normal(0, 0.015), 0, 1)
         # Paint piles up at the rims of a stroke.
         thickness = np.clip(body + 60 * offset**6 + rng.normal(0, 25), 30, 255)
-        ink = tuple(int(value) for value in (*colour, thickness))
+        ink = tuple(int(value) for value in (*color, thickness))
         draw.line(line.ravel().tolist(), ink, round(hair * rng.uniform(1.1, 2.2)))
 
 
@@ -161,7 +161,7 @@ def swirls(rng, size):
     """Paint glowing whirls in a blue night with thick strokes of oil paint."""
     shape, unit = (size * 19 // 24, size), size / 768
     corner = np.array(shape[::-1])
-    stream, colours = night_sky(rng, shape, unit)
+    stream, colors = night_sky(rng, shape, unit)
     # Twice as large as the picture, for smooth edges.
     canvas = Image.new("RGBA", tuple(2 * corner), (6, 11, 38, 60))
     draw = ImageDraw.Draw(canvas)
@@ -169,7 +169,7 @@ def swirls(rng, size):
         starts = rng.uniform(-30 * unit, corner + 30 * unit, (count, 2))
         for path in trace(stream, starts, steps, 3.5 * unit):
             dips = path[steps // 2] + rng.normal(0, 5 * unit, (2, 2))
-            paints = look_up(colours, dips) * rng.uniform(0.8, 1.2)
+            paints = look_up(colors, dips) * rng.uniform(0.8, 1.2)
             paints += rng.normal(0, 0.03, 3)
             breadth = 2 * width * unit * rng.uniform(0.7, 1.2)
             draw_stroke(rng, draw, 2 * path, breadth, paints, 2.4 * unit)
@@ -203,8 +203,8 @@ def rosettes(rng, shape, unit):
 
 
 def petals(rng, hearts, sizes, shape, unit):
-    """Rings of panes: seeds (n, 2), their rosettes (n,) and colours (n, 3)."""
-    seeds, owners, colours = [np.empty((0, 2))], [], []
+    """Rings of panes: seeds (n, 2), their rosettes (n,) and colors (n, 3)."""
+    seeds, owners, colors = [np.empty((0, 2))], [], []
     for owner, (heart, size) in enumerate(zip(hearts, sizes, strict=True)):
         radius, width, aspect = 0.0, size / 5 + 6 * unit, rng.uniform(0.5, 0.9)
         while radius < 3 * size:
@@ -222,9 +222,9 @@ def petals(rng, hearts, sizes, shape, unit):
             sun = 0.8 + 0.55 * np.exp(-2 * (radius / size) ** 2)
             seeds.append(ring)
             owners += [owner] * len(ring)
-            colours.append(sun * ramp(JEWELS[owner % len(JEWELS)], tone))
+            colors.append(sun * ramp(JEWELS[owner % len(JEWELS)], tone))
             radius += width
-    return np.concatenate(seeds), np.array(owners), np.concatenate(colours)
+    return np.concatenate(seeds), np.array(owners), np.concatenate(colors)
 
 
 def voronoi(spots, seeds):
@@ -239,13 +239,13 @@ def voronoi(spots, seeds):
     return np.swapaxes(pairs, 0, 1)
 
 
-def light_panes(rng, colours, offset, first, edge, unit):
-    """Colours (h, w, 3) of sunlit glass without its leads.
+def light_panes(rng, colors, offset, first, edge, unit):
+    """Colors (h, w, 3) of sunlit glass without its leads.
 
     `offset` (h, w, 2) leads from the seed of the pane `first` (h, w), and `edge`
     (h, w) is the distance to the middle of the lead.
     """
-    shape, panes = first.shape, len(colours)
+    shape, panes = first.shape, len(colors)
     heading = rng.uniform(0, 2 * np.pi, panes)
     slant = np.stack([np.cos(heading), np.sin(heading)], -1)[first]
     phase = rng.uniform(0, 2 * np.pi, panes)
@@ -259,14 +259,14 @@ def light_panes(rng, colours, offset, first, edge, unit):
     bubbles = np.clip(noise(rng, shape, 1.2 * unit) - 2, 0, 1)
     shine = 0.25 * np.maximum(bevel, 0) + 0.3 * bubbles
     shine += 0.12 * np.maximum(streaks - 0.3, 0)
-    return colours[first] * light[..., None] + shine[..., None]
+    return colors[first] * light[..., None] + shine[..., None]
 
 
 def glass(rng, size):
     """Lead a window of rosettes from panes of streaky, hammered glass."""
     shape, unit = (size, size * 19 // 24), size / 768
     hearts, sizes = rosettes(rng, shape, unit)
-    seeds, owners, colours = petals(rng, hearts, sizes, shape, unit)
+    seeds, owners, colors = petals(rng, hearts, sizes, shape, unit)
     y, x = np.mgrid[: shape[0], : shape[1]]
     # A little wobble, since no glazier cuts straight.
     wobble = [noise(rng, shape, 30 * unit, 2) for _ in range(2)]
@@ -276,7 +276,7 @@ def glass(rng, size):
     # Distance to the line halfway between the two nearest seeds.
     across = (here - there) / np.linalg.norm(here - there, axis=-1, keepdims=True)
     edge = ((spots - (here + there) / 2) * across).sum(-1) / unit
-    window = light_panes(rng, colours, (spots - here) / unit, first, edge, unit)
+    window = light_panes(rng, colors, (spots - here) / unit, first, edge, unit)
     outline = owners[first] != owners[second]
     width = 1.5 + 1.5 * outline + 0.35 * noise(rng, shape, 12 * unit)
     gleam = np.maximum(relief(3 * unit * np.cos(1.5 * edge / width)), 0)
@@ -300,7 +300,7 @@ PARTS = 80  # parts of the paper, each small enough for the processor's cache
 def scatter(rng, count, corner):
     """One random point in each of count x count cells: complex (count**2,)."""
     row, column = np.divmod(rng.permutation(count**2), count)
-    across, down = (column, row) + rng.random((2, count**2))
+    across, down = np.stack((column, row)) + rng.random((2, count**2))
     return (across * corner.real + 1j * down * corner.imag) / count
 
 
@@ -377,10 +377,10 @@ def marbling(rng, size):
     # The grain of the ink was stirred along with it.
     grain = noise(rng, shape, corner.real / 100, 3)
     grain = look_up(grain, np.stack([origin.real, origin.imag], -1))
-    # Thick ink absorbs more light, which makes its colour deeper.
+    # Thick ink absorbs more light, which makes its color deeper.
     thickness = 0.85 + 0.3 * depth**3 + 0.16 * grain
-    colours = np.vstack([INKS, OUTLINE])[ink] ** thickness[:, None]
-    sheet = colours.reshape(height, FINE, width, FINE, 3).mean((1, 3))
+    colors = np.vstack([INKS, OUTLINE])[ink] ** thickness[:, None]
+    sheet = colors.reshape(height, FINE, width, FINE, 3).mean((1, 3))
     return sheet * (1 + 0.012 * noise(rng, (height, width), 0.8)[..., None])
 
 
