@@ -2,7 +2,7 @@
 
     pip install '.[samples]' && python scripts/measure_activations.py
 
-writes tfstyle/weights/vgg19_mean_activations.npz: for each of the 16 convolutions the
+writes tfstyle/data/vgg19_mean_activations.npz: for each of the 16 convolutions the
 mean of every channel, (C,) float32, over all positions of all pictures. The paper used
 ImageNet's validation pictures; these are the photographs that scikit-image carries.
 """
@@ -24,7 +24,7 @@ PHOTOGRAPHS = (
     *("motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"),
 )
 
-flags.DEFINE_string("output", f"tfstyle/weights/{CHANNEL_MEANS}", "File to write.")
+flags.DEFINE_string("output", f"tfstyle/data/{CHANNEL_MEANS}", "File to write.")
 
 
 def main() -> int:

@@ -5,19 +5,14 @@ ImageNet subtracted), its poolings and its weights files.
 """
 
 import contextlib
-import hashlib
-import os
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from tfstyle.config import VGG19_LAYERS, nearest
+from tfstyle.weights import BUNDLED_SHA256, bundled_file, sha256, weights_path
 
-BUNDLED_WEIGHTS = "vgg19_imagenet_notop_fp16.weights.h5"
-BUNDLED_SHA256 = "e497848bc64ecf40fe41ebb0f89152153577cccec8af79774576edd2d7c27095"
 CHANNEL_MEANS = "vgg19_mean_activations.npz"
 
 
@@ -124,28 +119,6 @@ def load_vgg19(weights: str = "bundled") -> keras.Model:
     return network
 
 
-def weights_path(weights: str) -> Path:
-    """Return the file of "bundled" or of a path given by the user.
-
-    Raises:
-        ValueError: if there is no such file.
-    """
-    bundled = weights == "bundled"
-    path = Path(str(files("tfstyle") / "weights" / BUNDLED_WEIGHTS))
-    path = path if bundled else Path(weights)
-    if not path.is_file():
-        way_out = (
-            "install tfstyle again" if bundled else "set extractor.weights=bundled"
-        )
-        raise ValueError(f"weights {path}: there is no such file; {way_out}")
-    if path.suffix not in (".h5", ".hdf5"):
-        raise ValueError(
-            f"weights {path}: expected a Keras .weights.h5 or .h5 file; "
-            "set extractor.weights=bundled for the weights that come with tfstyle"
-        )
-    return path
-
-
 def _download_vgg19() -> keras.Model:
     try:
         return keras.applications.VGG19(include_top=False, weights="imagenet")
@@ -157,19 +130,13 @@ def _download_vgg19() -> keras.Model:
         ) from error
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the checksum of a file in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def mean_activations() -> dict[str, np.ndarray]:
     """Return each convolution's mean activation by channel, (C,), shipped with tfstyle.
 
     scripts/measure_activations.py measures them over a set of photographs.
     """
-    with (files("tfstyle") / "weights" / CHANNEL_MEANS).open("rb") as file:
-        return dict(np.load(file))
+    with np.load(bundled_file(CHANNEL_MEANS)) as file:
+        return dict(file)
 
 
 def normalize(network: keras.Model, means: dict[str, np.ndarray]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tfstyle.config import StyleConfig, min_side
 from tfstyle.images import fit_size, load_image, resize
 from tfstyle.pyramid import Scale, schedule
+from tfstyle.weights import weights_path
 
 Picture = np.ndarray
 """RGB, float32, in [0, 1], shape (height, width, 3)."""
@@ -38,6 +39,8 @@ def load_inputs(config: StyleConfig) -> Inputs:
     for i, style in enumerate(config.styles):
         if style.path is None:
             raise ValueError(f"styles.{i} has no path; set it, or give --style PATH")
+    if config.extractor.weights != "imagenet":
+        weights_path(config.extractor.weights)
     inputs = Inputs(
         content=load_image(config.content.path),
         styles=[load_image(str(style.path)) for style in config.styles],
@@ -88,20 +91,24 @@ def check_sizes(config: StyleConfig, inputs: Inputs) -> None:
         config.objective.layers[-1] if config.objective.layers else "the objective"
     )
     coarsest = schedule(config.pyramid, config.size)[0]
-    named = [("content", inputs.content, 1.0)]
+    named = [
+        (f"content picture {config.content.path or ''}".strip(), inputs.content, 1.0)
+    ]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
-        named.append((f"style {style.path or ''}".strip(), picture, style.scale))
+        named.append(
+            (f"style picture {style.path or ''}".strip(), picture, style.scale)
+        )
     for name, picture, factor in named:
         height, width = picture.shape[:2]
         if min(height, width) < needed:
             raise ValueError(
-                f"the {name} picture has {width} x {height} pixels, but {deepest} "
+                f"the {name} has {width} x {height} pixels, but {deepest} "
                 f"needs at least {needed} x {needed}; use a larger picture"
             )
         height, width = size_at(coarsest, picture, factor)
         if min(height, width) < needed:
             raise ValueError(
-                f"the {name} picture is {width} x {height} pixels at the coarsest "
+                f"the {name} is {width} x {height} pixels at the coarsest "
                 f"size, but {deepest} needs at least {needed} x {needed}; raise "
                 "pyramid.min_size and size, crop the picture, or use shallower layers"
             )

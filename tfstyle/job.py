@@ -5,6 +5,7 @@ the run is not finished, checkpoint.npz.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -26,6 +27,7 @@ from tfstyle.inputs import Inputs, size_at
 from tfstyle.memory import estimate_gib
 from tfstyle.observers import Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
+from tfstyle.weights import sha256, weights_path
 
 if TYPE_CHECKING:
     from tfstyle.transfer import Step
@@ -40,9 +42,10 @@ def run_job(
     folder: Path,
     resume: Checkpoint | None = None,
 ) -> str:
-    """Run the optimisation into a folder made by `open_folder`.
+    """Run the optimisation into a folder that `check_folder` has found good.
 
-    Whatever ends the run, the picture as it is then is saved; if the end came early, a
+    The folder is touched once the first step is there, so that a run that cannot begin
+    leaves no trace. Whatever ends the run, the picture as it is then is saved; if the end came early, a
     checkpoint to resume from stays beside it.
 
     Returns:
@@ -55,22 +58,23 @@ def run_job(
     started = time.perf_counter()
     with device.quiet_import():
         from tfstyle.transfer import optimize
-    step, stopped = None, "failed"
+    steps = optimize(config, inputs, resume)
+    step, stopped = next(steps), "failed"
+    open_folder(folder, config, resume=resume is not None)
     with contextlib.ExitStack() as stack:
         observers = _observers(config, folder, resume)
         for observer in observers:
             stack.callback(getattr(observer, "close", lambda: None))
         stop_asked = stack.enter_context(stop_signals())
         try:
-            for step in optimize(config, inputs, resume):
+            for step in itertools.chain([step], steps):
                 for observe in observers:
                     observe(step)
                 if stop_asked():
                     break
             stopped = _why_stopped(step)
         finally:
-            if step is not None:
-                save_run(config, folder, step, stopped, time.perf_counter() - started)
+            save_run(config, folder, step, stopped, time.perf_counter() - started)
     return stopped
 
 
@@ -85,8 +89,8 @@ def _observers(
     return observers
 
 
-def _why_stopped(step: "Step | None") -> str:
-    if step is None or not step.last:
+def _why_stopped(step: "Step") -> str:
+    if not step.last:
         return "interrupted"
     return "converged" if step.converged else "finished"
 
@@ -191,9 +195,7 @@ def save_run(
 def _record(
     config: StyleConfig, step: "Step", stopped: str, seconds: float
 ) -> dict[str, Any]:
-    from tfstyle.extractor import sha256, weights_path
-
-    weights = config.extractor.weights
+    weights = weights_path(config.extractor.weights)
     peak = device.peak_memory_gib()
     return {
         "stopped": stopped,
@@ -205,8 +207,8 @@ def _record(
         "device": device.device_name(),
         "precision": step.precision,
         "seed": config.seed,
-        "weights": weights,
-        "weights_sha256": sha256(weights_path(weights)),
+        "weights": config.extractor.weights,
+        "weights_sha256": sha256(weights),
         "versions": {
             "tfstyle": tfstyle.__version__,
             "python": platform.python_version(),

@@ -50,7 +50,7 @@ def transfer_command() -> int:
     """Run one transfer as the flags say."""
     from tfstyle.checkpoint import load_checkpoint
     from tfstyle.inputs import load_inputs
-    from tfstyle.job import CHECKPOINT, RESULT, check_folder, open_folder, plan, run_job
+    from tfstyle.job import CHECKPOINT, RESULT, check_folder, plan, run_job
 
     config = config_from_flags()
     inputs = load_inputs(config)
@@ -60,7 +60,6 @@ def transfer_command() -> int:
     if FLAGS.dry_run:
         print(f"{plan(config, inputs)}\noutput     {folder}")
         return 0
-    open_folder(folder, config, FLAGS.resume)
     try:
         stopped = run_job(config, inputs, folder, resume)
     except ValueError:

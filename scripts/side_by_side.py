@@ -1,0 +1,56 @@
+"""Lay the pictures of a run side by side: content + style = result.
+
+    python scripts/side_by_side.py --run_dir runs/default --output row.jpg
+
+reads which pictures they were from the run's own config.yaml.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from tfstyle.command import command
+from tfstyle.config import load_config
+from tfstyle.images import load_image, resize, save_image
+
+flags.DEFINE_string("run_dir", "runs/default", "Folder of a finished run.")
+flags.DEFINE_string("output", "side_by_side.jpg", "Picture to write.")
+flags.DEFINE_integer("height", 320, "Height of the pictures, pixels.", lower_bound=16)
+
+GAP = 48  # pixels, with the sign in it
+PLUS = [(-10, 10, -2, 2), (-2, 2, -10, 10)]  # bars: left, right, top, bottom
+EQUALS = [(-10, 10, -7, -3), (-10, 10, 3, 7)]
+
+
+def main() -> int:
+    """Read the run, draw the row, write it."""
+    run_dir = Path(flags.FLAGS.run_dir)
+    config = load_config(run_dir / "config.yaml")
+    paths = [config.content.path, config.styles[0].path, run_dir / "result.png"]
+    row = []
+    for path, sign in zip(paths, [[], PLUS, EQUALS], strict=True):
+        if sign:
+            row.append(drawn(sign, flags.FLAGS.height))
+        row.append(at_height(load_image(path), flags.FLAGS.height))
+    save_image(flags.FLAGS.output, np.concatenate(row, axis=1))
+    return 0
+
+
+def at_height(image: np.ndarray, height: int) -> np.ndarray:
+    """Resize (h, w, 3) to the height, keeping the ratio."""
+    return resize(image, height, round(image.shape[1] * height / image.shape[0]))
+
+
+def drawn(sign: list[tuple[int, int, int, int]], height: int) -> np.ndarray:
+    """Return a white gap, (height, GAP, 3), with the bars of a sign in its middle."""
+    gap = np.ones((height, GAP, 3), np.float32)
+    for left, right, top, bottom in sign:
+        down, across = height // 2, GAP // 2
+        gap[down + top : down + bottom, across + left : across + right] = 0.25
+    return gap
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, __doc__))

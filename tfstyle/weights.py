@@ -1,0 +1,50 @@
+"""The file of VGG19's weights: found and checked before TensorFlow is imported."""
+
+import hashlib
+import os
+from importlib.resources import files
+from pathlib import Path
+
+BUNDLED = "vgg19_imagenet_notop_fp16.weights.h5"
+BUNDLED_SHA256 = "e497848bc64ecf40fe41ebb0f89152153577cccec8af79774576edd2d7c27095"
+KERAS_FILE = "models/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
+def weights_path(weights: str) -> Path:
+    """Return the file that `extractor.weights` stands for.
+
+    Args:
+        weights: "bundled", "imagenet" (where Keras keeps its download, which may not
+            have happened yet), or a path.
+
+    Raises:
+        ValueError: if a path, or the bundled file, is missing or of the wrong kind.
+    """
+    if weights == "imagenet":
+        home = os.environ.get("KERAS_HOME", Path.home() / ".keras")
+        return Path(home) / KERAS_FILE
+    path = bundled_file(BUNDLED) if weights == "bundled" else Path(weights)
+    if not path.is_file():
+        way_out = (
+            "install tfstyle again"
+            if weights == "bundled"
+            else "check the path, or set extractor.weights=bundled"
+        )
+        raise ValueError(f"weights {path}: there is no such file; {way_out}")
+    if path.suffix not in (".h5", ".hdf5"):
+        raise ValueError(
+            f"weights {path}: expected a Keras .weights.h5 or .h5 file; "
+            "set extractor.weights=bundled for the weights that come with tfstyle"
+        )
+    return path
+
+
+def bundled_file(name: str) -> Path:
+    """Return the path of a data file that is part of the package."""
+    return Path(str(files("tfstyle") / "data" / name))
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
