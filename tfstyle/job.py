@@ -45,8 +45,8 @@ def run_job(
     """Run the optimisation into a folder that `check_folder` has found good.
 
     The folder is touched once the first step is there, so that a run that cannot begin
-    leaves no trace. Whatever ends the run, the picture as it is then is saved; if the end came early, a
-    checkpoint to resume from stays beside it.
+    leaves no trace. Whatever ends the run, the picture as it is then is saved; if the
+    end came early, a checkpoint to resume from stays beside it.
 
     Returns:
         Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
@@ -59,7 +59,8 @@ def run_job(
     with device.quiet_import():
         from tfstyle.transfer import optimize
     steps = optimize(config, inputs, resume)
-    step, stopped = next(steps), "failed"
+    first = step = next(steps)
+    stopped = "failed"
     open_folder(folder, config, resume=resume is not None)
     with contextlib.ExitStack() as stack:
         observers = _observers(config, folder, resume)
@@ -67,7 +68,7 @@ def run_job(
             stack.callback(getattr(observer, "close", lambda: None))
         stop_asked = stack.enter_context(stop_signals())
         try:
-            for step in itertools.chain([step], steps):
+            for step in itertools.chain([first], steps):
                 for observe in observers:
                     observe(step)
                 if stop_asked():
