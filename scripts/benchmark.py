@@ -4,7 +4,7 @@
     python scripts/benchmark.py --quick --output /tmp/quick        # about a minute
 
 writes benchmarks.md and images/benchmark.png into --output. What counts is the picture
-that would be saved: every value is the objective of the 8-bit picture at the final size,
+that would be saved: every value is the objective of the 8-bit picture at full size,
 evaluated in float32. The time that this judging takes is not counted.
 """
 
