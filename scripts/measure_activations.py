@@ -1,14 +1,16 @@
-"""Measure VGG19's mean activations over photographs, for `extractor.normalized`.
+"""Measure VGG19's mean activations over pictures, for `extractor.normalized`.
 
     pip install '.[samples]' && python scripts/measure_activations.py
 
 writes tfstyle/data/vgg19_mean_activations.npz: for each of the 16 convolutions the
 mean of every channel, (C,) float32, over all positions of all pictures. The paper used
-ImageNet's validation pictures; these are the photographs that scikit-image carries.
+ImageNet's validation pictures; these are the photographs that scikit-image carries and
+the paintings in examples/, without whose colors some channels would hardly ever fire.
 """
 
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from absl import flags
@@ -32,12 +34,14 @@ def main() -> int:
     layers = [name for name in VGG19_LAYERS if "conv" in name]
     network = vgg19(layers, pooling="max")
     means = dict.fromkeys(layers, 0.0)
-    for photograph in PHOTOGRAPHS:
-        image = load_image(files("skimage") / "data" / photograph)
+    pictures = [Path(str(files("skimage"))) / "data" / name for name in PHOTOGRAPHS]
+    pictures += sorted(Path("examples/style").glob("*.jpg"))
+    for picture in pictures:
+        image = load_image(picture)
         for name, features in network(image[None]).items():
             mean = np.mean(features, axis=(0, 1, 2), dtype=np.float64)
-            means[name] = means[name] + mean / len(PHOTOGRAPHS)
-        print(photograph, image.shape)
+            means[name] = means[name] + mean / len(pictures)
+        print(picture.name, image.shape)
     np.savez(flags.FLAGS.output, **{k: np.float32(v) for k, v in means.items()})
     return 0
 
