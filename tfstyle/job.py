@@ -82,8 +82,8 @@ def run_job(
 def _observers(
     config: StyleConfig, folder: Path, resume: Checkpoint | None
 ) -> list[Observer]:
-    after = resume.step if resume else None
-    observers: list[Observer] = [Log(folder / LOG, after), Progress()]
+    resumed = resume.step if resume else None
+    observers: list[Observer] = [Log(folder / LOG, resumed), Progress()]
     if config.output.snapshot_every:
         observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
     observers.append(Checkpoints(folder / CHECKPOINT, config))

@@ -79,7 +79,8 @@ class Log:
 
     Args:
         path: of the file.
-        after: resume after this step; what an interrupted run logged later is dropped.
+        resumed: the step that a resumed run yields first; what was logged from there
+            on is dropped.
     """
 
     COLUMNS = (
@@ -87,15 +88,15 @@ class Log:
         *("total", "content", "style", "variation"),
     )
 
-    def __init__(self, path: Path, after: int | None = None) -> None:
+    def __init__(self, path: Path, resumed: int | None = None) -> None:
         kept = []
-        if after is not None and path.exists():
+        if resumed is not None and path.exists():
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.reader(file))[1:]
             kept = [
                 row
                 for row in rows
-                if len(row) == len(self.COLUMNS) and int(row[0]) <= after
+                if len(row) == len(self.COLUMNS) and int(row[0]) < resumed
             ]
         self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115
         self._writer = csv.writer(self._file, lineterminator="\n")

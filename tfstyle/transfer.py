@@ -114,39 +114,52 @@ def optimize(
     Args:
         config: all options.
         inputs: the pictures.
-        resume: where to go on, from `Step.checkpoint` of an earlier run.
+        resume: where to go on, from `Step.checkpoint` of an earlier run; its step is
+            yielded again.
 
     Raises:
         ValueError: if the weights cannot be used.
     """
     device.prepare()
     began = time.perf_counter() - (resume.seconds if resume else 0.0)
+    auto = config.precision == "auto"
     precision = resume.precision if resume else choose_precision(config)
     network = make_network(config, precision)
     scales = schedule(config.pyramid, config.size)
     image = start_image(config, inputs, scales[0])
-    count = resume.step if resume else 0
-    for index in range(resume.scale if resume else 0, len(scales)):
+    index, taken, count = resume_point(resume)
+    while index < len(scales):
         objective = make_objective(network, config, inputs, scales[index], precision)
+        size = size_at(scales[index], inputs.content)
         optimizer = make_optimizer(
             config.optimizer,
             objective.value_and_gradient,
-            to_tensor(resize(image, *size_at(scales[index], inputs.content))),
+            to_tensor(resize(image, *size)),
         )
         report = partial(_report, optimizer, scales, index, precision, began)
-        if resume and index == resume.scale:
+        if resume:
             optimizer.restore(resume.optimizer)
-            taken = resume.scale_step
         else:
             optimizer.start()
-            taken = 0
-            if index == 0:
-                yield report(taken, count)
+        if resume or count == 0:
+            yield report(taken, count)
+            resume = None
         while taken < scales[index].steps and not optimizer.converged:
             optimizer.step()
             taken, count = taken + 1, count + 1
             yield report(taken, count)
         image = optimizer.image.numpy()[0]
+        if optimizer.converged and precision != "float32" and auto:
+            # Rounding may hide what is left to gain: go on where there is less of it.
+            precision = "float32"
+            network = make_network(config, precision)
+        else:
+            index, taken = index + 1, 0
+
+
+def resume_point(resume: Checkpoint | None) -> tuple[int, int, int]:
+    """Return the scale, the steps taken there, and the steps taken in all."""
+    return (resume.scale, resume.scale_step, resume.step) if resume else (0, 0, 0)
 
 
 def _report(
