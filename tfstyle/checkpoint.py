@@ -5,15 +5,12 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import yaml
 
 from tfstyle.config import StyleConfig
-
-if TYPE_CHECKING:
-    from tfstyle.transfer import Step
 
 
 @dataclass(frozen=True)
@@ -110,20 +107,3 @@ def _flatten(data: Any, prefix: str = "") -> dict[str, Any]:
 
 def _plain(value: Any) -> str:
     return yaml.safe_dump(value).removesuffix("\n...\n").strip()
-
-
-class Checkpoints:
-    """An observer that saves a checkpoint every so many seconds."""
-
-    def __init__(self, path: Path, config: StyleConfig) -> None:
-        self._path, self._config = path, config
-        self._saved = 0.0  # the step's seconds at the last save
-
-    def __call__(self, step: "Step") -> None:
-        if step.seconds - self._saved >= self._config.output.checkpoint_every:
-            self.save(step)
-
-    def save(self, step: "Step") -> None:
-        """Save a checkpoint now."""
-        save_checkpoint(self._path, step.checkpoint(), self._config)
-        self._saved = step.seconds

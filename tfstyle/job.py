@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import tfstyle
 from tfstyle import device
-from tfstyle.checkpoint import Checkpoint, Checkpoints
+from tfstyle.checkpoint import Checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.images import save_image
 from tfstyle.inputs import Inputs, size_at
 from tfstyle.memory import estimate_gib
-from tfstyle.observers import Log, Observer, Progress, Snapshots
+from tfstyle.observers import Checkpoints, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
 from tfstyle.weights import sha256, weights_path
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
+from tfstyle.checkpoint import save_checkpoint
+from tfstyle.config import StyleConfig
 from tfstyle.images import save_image
 
 if TYPE_CHECKING:
@@ -124,3 +126,20 @@ class Snapshots:
         if step.step % self._every == 0:
             self._folder.mkdir(exist_ok=True)
             save_image(self._folder / f"step_{step.step:06}.png", step.image())
+
+
+class Checkpoints:
+    """A checkpoint every so many seconds, to resume from."""
+
+    def __init__(self, path: Path, config: StyleConfig) -> None:
+        self._path, self._config = path, config
+        self._saved = 0.0  # the step's seconds at the last save
+
+    def __call__(self, step: "Step") -> None:
+        if step.seconds - self._saved >= self._config.output.checkpoint_every:
+            self.save(step)
+
+    def save(self, step: "Step") -> None:
+        """Save a checkpoint now."""
+        save_checkpoint(self._path, step.checkpoint(), self._config)
+        self._saved = step.seconds
