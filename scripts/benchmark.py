@@ -1,7 +1,7 @@
 """Measure tfstyle against the recipes that people use, on this machine, in one run.
 
     pip install '.[benchmark]' && python scripts/benchmark.py --output docs
-    python scripts/benchmark.py --quick --output /tmp/quick        # about a minute
+    python scripts/benchmark.py --quick --output quick        # about a minute
 
 writes benchmarks.md and images/benchmark.png into --output. What counts is the picture
 that would be saved: every value is the objective of the 8-bit picture at full size,
@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -280,15 +281,16 @@ def start_up() -> list[str]:
     """(e) Seconds of --help, of a plan, and of the smoke config."""
     rows = []
     common = [sys.executable, "-m", "tfstyle.run"]
-    smoke = ["--config", str(CONFIGS / "smoke.yaml"), "--output", "/tmp/tfstyle-bench"]
-    for title, arguments in (
-        ("`--help`", ["--help"]),
-        ("`--dry_run`", [*smoke, "--dry_run", "--overwrite"]),
-        ("`configs/smoke.yaml`", [*smoke, "--overwrite"]),
-    ):
-        began = time.perf_counter()
-        subprocess.run(common + arguments, check=True, capture_output=True)
-        rows.append(f"| {title} | {time.perf_counter() - began:.2f} s |")
+    with tempfile.TemporaryDirectory() as folder:
+        smoke = ["--config", str(CONFIGS / "smoke.yaml"), "--output", folder]
+        for title, arguments in (
+            ("`--help`", ["--help"]),
+            ("`--dry_run`", [*smoke, "--dry_run"]),
+            ("`configs/smoke.yaml`", smoke),
+        ):
+            began = time.perf_counter()
+            subprocess.run(common + arguments, check=True, capture_output=True)
+            rows.append(f"| {title} | {time.perf_counter() - began:.2f} s |")
     return rows
 
 

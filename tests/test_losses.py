@@ -124,9 +124,8 @@ def test_gram_sums_in_float32(dtype):
 
 def test_content_loss_of_a_shift_is_its_square(random):
     target = random.normal(size=(1, 5, 4, 3)).astype(np.float32)
-    assert content_loss(tf.constant(target + 3), tf.constant(target)).numpy() == (
-        pytest.approx(9, rel=1e-5)
-    )
+    loss = content_loss(tf.constant(target + 3), tf.constant(target))
+    assert loss.numpy() == pytest.approx(9, rel=1e-5)
 
 
 def test_content_loss_of_equals_is_zero(random):

@@ -3,6 +3,8 @@
 import json
 import os
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,12 @@ import numpy as np
 import yaml
 
 from tfstyle.config import StyleConfig
+
+DAMAGE = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What reading a damaged checkpoint may raise."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +30,32 @@ class Checkpoint:
     step: int  # steps taken in all
     seconds: float  # spent so far
     precision: str  # that the network computes in
+    loss_scale: float  # of the objective, where that is float16
     optimizer: dict[str, np.ndarray]  # includes the image
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, config: StyleConfig) -> None:
-    """Write a checkpoint atomically: a crash leaves the previous one whole."""
+def save_checkpoint(
+    path: Path,
+    checkpoint: Checkpoint,
+    config: StyleConfig,
+    pictures: Mapping[str, str] | None = None,
+) -> None:
+    """Write a checkpoint atomically: a crash leaves the previous one whole.
+
+    Args:
+        path: of the file.
+        checkpoint: where the run stands.
+        config: what it was told.
+        pictures: name of each input picture to its checksum, if they are files.
+    """
     about = {
         "scale": checkpoint.scale,
         "scale_step": checkpoint.scale_step,
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "precision": checkpoint.precision,
-        "config": config.model_dump(),
+        "loss_scale": checkpoint.loss_scale,
+        "config": {**config.model_dump(), "pictures": dict(pictures or {})},
     }
     arrays = {f"optimizer/{name}": a for name, a in checkpoint.optimizer.items()}
     temporary = path.with_name(path.name + ".tmp")
@@ -47,37 +69,47 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, config: StyleConfig) -> 
         temporary.unlink(missing_ok=True)
 
 
-def load_checkpoint(path: Path, config: StyleConfig) -> Checkpoint:
-    """Read a checkpoint that was written with the same config.
+def load_checkpoint(
+    path: Path, config: StyleConfig, pictures: Mapping[str, str] | None = None
+) -> Checkpoint:
+    """Read a checkpoint that was written with the same config and pictures.
 
     Raises:
-        ValueError: if there is none, it is damaged, or the config has changed; the
-            message lists the changed keys.
+        ValueError: if there is none, it is damaged, or the config or a picture has
+            changed; the message lists the changed keys.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as data, np.load(data, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
+            before, now = about.pop("config"), config.model_dump()
+            if pictures is not None:
+                now["pictures"] = dict(pictures)
+            else:
+                before.pop("pictures")
+            changed = changed_keys(before, now)
             arrays = {
                 name.removeprefix("optimizer/"): file[name]
                 for name in file.files
                 if name.startswith("optimizer/")
             }
+        checkpoint = Checkpoint(optimizer=arrays, **about)
+        checkpoint.optimizer["image"]
     except FileNotFoundError:
         raise ValueError(
             f"{path.parent} has no checkpoint to resume from; start again without "
             "--resume"
         ) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, OSError) as error:
+        reason = " ".join(str(error).split())
         raise ValueError(
-            f"checkpoint {path} is damaged ({error}); start again with --overwrite"
+            f"checkpoint {path} is damaged ({reason}); start again with --overwrite"
         ) from error
-    changed = changed_keys(about.pop("config"), config.model_dump())
     if changed:
         raise ValueError(
-            f"the config differs from that of the run in {path.parent}: "
+            f"the config or a picture differs from that of the run in {path.parent}: "
             f"{'; '.join(changed)}; undo that, or start again with --overwrite"
         )
-    return Checkpoint(optimizer=arrays, **about)
+    return checkpoint
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

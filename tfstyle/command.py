@@ -23,7 +23,7 @@ def command(
     try:
         rest = FLAGS(list(sys.argv if argv is None else argv))[1:]
         if FLAGS.help:
-            print(f"{usage}{FLAGS.main_module_help()}")
+            print(usage + _flags_help(run.__module__))
             return 0
         if rest:
             raise ValueError(
@@ -36,6 +36,12 @@ def command(
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
+
+
+def _flags_help(module: str) -> str:
+    if module == "__main__":  # absl knows the program by its file
+        return FLAGS.main_module_help()
+    return FLAGS.module_help(module)
 
 
 def complain(message: str) -> None:

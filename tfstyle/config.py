@@ -332,11 +332,11 @@ def _locate_paths(config: StyleConfig, config_path: Path) -> StyleConfig:
     def locate(path: str | None) -> str | None:
         if path is None or Path(path).exists():
             return path
-        for folder in config_path.parents[:3]:
-            if (folder / path).exists():
-                return os.path.normpath(folder / path)
-        beside = config_path.resolve().parent.parent / path
-        return os.path.normpath(beside) if beside.exists() else path
+        for folder in Path(os.path.abspath(config_path)).parents[:3]:
+            found = os.path.normpath(folder / path)
+            if os.path.exists(found):
+                return found if config_path.is_absolute() else os.path.relpath(found)
+        return path
 
     data = config.model_dump()
     data["content"]["path"] = locate(config.content.path)

@@ -1,5 +1,6 @@
 """The pictures of a run, decoded and checked before TensorFlow is imported."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,17 @@ class Inputs:
     start: Picture | None = None  # only where the config's `init` is a file
 
 
+def checksums(config: StyleConfig, inputs: Inputs) -> dict[str, str]:
+    """Return a short checksum of each picture's pixels, by its path in the config."""
+    named = [(config.content.path, inputs.content), (config.init, inputs.start)]
+    named += zip([style.path for style in config.styles], inputs.styles, strict=True)
+    return {
+        str(name): hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+        for name, picture in named
+        if picture is not None
+    }
+
+
 def load_inputs(config: StyleConfig) -> Inputs:
     """Read the pictures that the config names.
 
@@ -34,8 +46,6 @@ def load_inputs(config: StyleConfig) -> Inputs:
     """
     if config.content.path is None:
         raise ValueError("no content picture; give --content PATH or set content.path")
-    if not config.styles and config.objective.style_weight > 0:
-        raise ValueError("no style picture; give --style PATH or set styles")
     for i, style in enumerate(config.styles):
         if style.path is None:
             raise ValueError(f"styles.{i} has no path; set it, or give --style PATH")
@@ -46,7 +56,7 @@ def load_inputs(config: StyleConfig) -> Inputs:
         styles=[load_image(str(style.path)) for style in config.styles],
         start=load_start(config),
     )
-    check_sizes(config, inputs)
+    check_inputs(config, inputs)
     return inputs
 
 
@@ -80,12 +90,28 @@ def as_picture(picture: Any) -> Picture:
     return array.astype(np.float32)
 
 
-def check_sizes(config: StyleConfig, inputs: Inputs) -> None:
-    """Check that every picture is large enough for every layer, as it is and resized.
+def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
+    """Check that the pictures are those that the config needs, and large enough.
 
     Raises:
-        ValueError: with the picture's size and the size that is needed.
+        ValueError: if a style picture is missing or has no options, or a picture is
+            too small for a layer, as it is or at the coarsest size.
     """
+    if len(config.styles) != len(inputs.styles):
+        raise ValueError(
+            f"styles has {len(config.styles)} entries for {len(inputs.styles)} style "
+            "pictures; give one for each"
+        )
+    needs_style = config.objective.style_weight > 0 or config.init == "style"
+    if needs_style and not inputs.styles:
+        raise ValueError(
+            "no style picture; give --style PATH or set styles, or do without: "
+            "objective.style_weight=0 and another init"
+        )
+    _check_sizes(config, inputs)
+
+
+def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:
     needed = max((min_side(layer) for layer in config.objective.layers), default=1)
     deepest = (
         config.objective.layers[-1] if config.objective.layers else "the objective"

@@ -23,7 +23,7 @@ from tfstyle import device
 from tfstyle.checkpoint import Checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.images import save_image
-from tfstyle.inputs import Inputs, size_at
+from tfstyle.inputs import Inputs, checksums, size_at
 from tfstyle.memory import estimate_gib
 from tfstyle.observers import Checkpoints, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
@@ -52,31 +52,42 @@ def run_job(
         Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
 
     Raises:
-        ValueError: if the weights cannot be used.
-        Exception: whatever else went wrong on the way, after saving.
+        ValueError: if the run cannot begin: the weights cannot be used, say.
+        RunError: if anything went wrong on the way, after saving.
     """
     started = time.perf_counter()
     with device.quiet_import():
         from tfstyle.transfer import optimize
     steps = optimize(config, inputs, resume)
-    first = step = next(steps)
-    stopped = "failed"
+    first = next(steps)
     open_folder(folder, config, resume=resume is not None)
-    with contextlib.ExitStack() as stack:
-        observers = _observers(config, folder, resume)
-        for observer in observers:
-            stack.callback(getattr(observer, "close", lambda: None))
-        stop_asked = stack.enter_context(stop_signals())
-        try:
-            for step in itertools.chain([first], steps):
-                for observe in observers:
-                    observe(step)
-                if stop_asked():
-                    break
-            stopped = _why_stopped(step)
-        finally:
-            save_run(config, folder, step, stopped, time.perf_counter() - started)
+    checkpoints = Checkpoints(folder / CHECKPOINT, config, checksums(config, inputs))
+    step, stopped = first, "failed"
+    try:
+        with contextlib.ExitStack() as stack:
+            observers = _observers(config, folder, resume)
+            for observer in observers:
+                stack.callback(getattr(observer, "close", lambda: None))
+            watchers: list[Observer] = [*observers, checkpoints]
+            stop_asked = stack.enter_context(stop_signals())
+            try:
+                for step in itertools.chain([first], steps):
+                    for observe in watchers:
+                        observe(step)
+                    if stop_asked():
+                        break
+                stopped = _why_stopped(step)
+            finally:
+                seconds = time.perf_counter() - started
+                save_run(config, folder, step, stopped, seconds, checkpoints)
+    except Exception as error:
+        first_line = (str(error).splitlines() or [""])[0][:300]
+        raise RunError(f"{type(error).__name__}: {first_line}") from error
     return stopped
+
+
+class RunError(RuntimeError):
+    """Something went wrong on the way; the work so far was saved."""
 
 
 def _observers(
@@ -86,7 +97,6 @@ def _observers(
     observers: list[Observer] = [Log(folder / LOG, resumed), Progress()]
     if config.output.snapshot_every:
         observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
-    observers.append(Checkpoints(folder / CHECKPOINT, config))
     return observers
 
 
@@ -131,19 +141,18 @@ def check_folder(folder: Path, resume: bool = False, overwrite: bool = False) ->
         raise ValueError(
             "--resume and --overwrite exclude each other; give one of them"
         )
-    parent = next(
-        each for each in (folder, *folder.absolute().parents) if each.exists()
-    )
-    if not parent.is_dir():
-        raise ValueError(
-            f"output {folder}: {parent} is a file; choose a folder with --output"
-        )
     try:
+        parents = (folder, *folder.absolute().parents)
+        parent = next(each for each in parents if each.exists())
+        if not parent.is_dir():
+            raise ValueError(
+                f"output {folder}: {parent} is a file; choose a folder with --output"
+            )
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise ValueError(
-            f"output {folder}: nothing can be written to {parent} ({error.strerror}); "
+            f"output {folder}: nothing can be written there ({error.strerror}); "
             "choose another folder with --output"
         ) from error
     earlier = [name for name in (RESULT, CHECKPOINT, LOG) if (folder / name).exists()]
@@ -178,7 +187,12 @@ def open_folder(folder: Path, config: StyleConfig, resume: bool = False) -> None
 
 
 def save_run(
-    config: StyleConfig, folder: Path, step: "Step", stopped: str, seconds: float
+    config: StyleConfig,
+    folder: Path,
+    step: "Step",
+    stopped: str,
+    seconds: float,
+    checkpoints: Checkpoints,
 ) -> None:
     """Write picture and record; keep a checkpoint only if there is more to do."""
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
@@ -186,11 +200,10 @@ def save_run(
     write_text(
         folder / RECORD, json.dumps(_record(config, step, stopped, seconds), indent=2)
     )
-    checkpoint = folder / CHECKPOINT
     if stopped in ("finished", "converged"):
-        checkpoint.unlink(missing_ok=True)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     else:
-        Checkpoints(checkpoint, config).save(step)
+        checkpoints.save(step)
 
 
 def _record(

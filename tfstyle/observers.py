@@ -5,7 +5,7 @@ The loop knows none of them; write another one as any callable that takes a `Ste
 
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -70,7 +70,7 @@ def describe(step: "Step") -> str:
 
 def time_left(step: "Step") -> str:
     """Return ", 1:05 left", once enough was done to tell."""
-    if not 0.02 < step.progress < 1:
+    if not 0.02 < step.progress < 1 or step.last:
         return ""
     seconds = round(step.seconds * (1 / step.progress - 1))
     return f", {seconds // 60}:{seconds % 60:02} left"
@@ -93,12 +93,13 @@ class Log:
     def __init__(self, path: Path, resumed: int | None = None) -> None:
         kept = []
         if resumed is not None and path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file))[1:]
+            text = path.read_text(encoding="utf-8", errors="replace")
             kept = [
                 row
-                for row in rows
-                if len(row) == len(self.COLUMNS) and int(row[0]) < resumed
+                for row in csv.reader(text.splitlines())
+                if len(row) == len(self.COLUMNS)
+                and row[0].isdecimal()
+                and int(row[0]) < resumed
             ]
         self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115
         self._writer = csv.writer(self._file, lineterminator="\n")
@@ -131,8 +132,13 @@ class Snapshots:
 class Checkpoints:
     """A checkpoint every so many seconds, to resume from."""
 
-    def __init__(self, path: Path, config: StyleConfig) -> None:
-        self._path, self._config = path, config
+    def __init__(
+        self,
+        path: Path,
+        config: StyleConfig,
+        pictures: Mapping[str, str] | None = None,
+    ) -> None:
+        self._path, self._config, self._pictures = path, config, pictures
         self._saved = 0.0  # the step's seconds at the last save
 
     def __call__(self, step: "Step") -> None:
@@ -141,5 +147,6 @@ class Checkpoints:
 
     def save(self, step: "Step") -> None:
         """Save a checkpoint now."""
-        save_checkpoint(self._path, step.checkpoint(), self._config)
+        checkpoint = step.checkpoint()
+        save_checkpoint(self._path, checkpoint, self._config, self._pictures)
         self._saved = step.seconds

@@ -249,7 +249,7 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
     """Return copies of all that changes as the optimizer runs."""
     return {
-        **{name: np.array(variable) for name, variable in variables.items()},
+        **{name: np.array(variable.numpy()) for name, variable in variables.items()},
         "losses": np.array([float(value) for value in optimizer.losses], np.float32),
         "evaluations": np.array(optimizer.evaluations),
         "converged": np.array(optimizer.converged),

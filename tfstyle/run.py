@@ -49,24 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 def transfer_command() -> int:
     """Run one transfer as the flags say."""
     from tfstyle.checkpoint import load_checkpoint
-    from tfstyle.inputs import load_inputs
-    from tfstyle.job import CHECKPOINT, RESULT, check_folder, plan, run_job
+    from tfstyle.inputs import checksums, load_inputs
+    from tfstyle.job import CHECKPOINT, RESULT, RunError, check_folder, plan, run_job
 
     config = config_from_flags()
     inputs = load_inputs(config)
     folder = output_folder()
     check_folder(folder, FLAGS.resume, FLAGS.overwrite)
-    resume = load_checkpoint(folder / CHECKPOINT, config) if FLAGS.resume else None
+    resume = None
+    if FLAGS.resume:
+        pictures = checksums(config, inputs)
+        resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
     if FLAGS.dry_run:
         print(f"{plan(config, inputs)}\noutput     {folder}")
         return 0
     try:
         stopped = run_job(config, inputs, folder, resume)
-    except ValueError:
-        raise
-    except Exception as error:
-        first_line = (str(error).splitlines() or [""])[0][:300]
-        complain(f"error: the run failed: {type(error).__name__}: {first_line}")
+    except RunError as error:
+        complain(f"error: the run failed: {error}")
         return 1
     if stopped == "interrupted":
         complain(f"interrupted; the work so far is in {folder}, --resume goes on")

@@ -19,7 +19,7 @@ from tfstyle.inputs import (
     Inputs,
     Picture,
     as_picture,
-    check_sizes,
+    check_inputs,
     cover,
     load_start,
     size_at,
@@ -91,7 +91,7 @@ def stylize(
         styles=[as_picture(each) for each in styles],
         start=load_start(config),
     )
-    check_sizes(config, inputs)
+    check_inputs(config, inputs)
     for step in optimize(config, inputs):
         if on_step is not None:
             on_step(step)
@@ -136,11 +136,8 @@ def optimize(
             objective.value_and_gradient,
             to_tensor(resize(image, *size)),
         )
-        report = partial(_report, optimizer, scales, index, precision, began)
-        if resume:
-            optimizer.restore(resume.optimizer)
-        else:
-            optimizer.start()
+        report = partial(_report, objective, optimizer, scales, index, precision, began)
+        begin(objective, optimizer, resume)
         if resume or count == 0:
             yield report(taken, count)
             resume = None
@@ -157,12 +154,35 @@ def optimize(
             index, taken = index + 1, 0
 
 
+def begin(
+    objective: Objective, optimizer: Optimizer, resume: Checkpoint | None
+) -> None:
+    """Evaluate the start, or restore where a run stood.
+
+    Raises:
+        ValueError: if the objective is no finite number at the start.
+    """
+    if resume:
+        objective.loss_scale.assign(resume.loss_scale)
+        optimizer.restore(resume.optimizer)
+        return
+    optimizer.start()
+    losses = optimizer.losses
+    if not np.isfinite(float(losses.total)):
+        raise ValueError(
+            f"the objective is {float(losses.total)} at the start (content "
+            f"{float(losses.content):g}, style {float(losses.style):g}, variation "
+            f"{float(losses.variation):g}); lower the weights in objective"
+        )
+
+
 def resume_point(resume: Checkpoint | None) -> tuple[int, int, int]:
     """Return the scale, the steps taken there, and the steps taken in all."""
     return (resume.scale, resume.scale_step, resume.step) if resume else (0, 0, 0)
 
 
 def _report(
+    objective: Objective,
     optimizer: Optimizer,
     scales: Sequence[Scale],
     index: int,
@@ -190,7 +210,13 @@ def _report(
         and (optimizer.converged or taken == scales[index].steps),
         image=lambda: optimizer.image.numpy()[0],
         checkpoint=lambda: Checkpoint(
-            index, taken, count, seconds, precision, optimizer.state()
+            scale=index,
+            scale_step=taken,
+            step=count,
+            seconds=seconds,
+            precision=precision,
+            loss_scale=float(objective.loss_scale),
+            optimizer=optimizer.state(),
         ),
     )
 

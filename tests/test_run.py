@@ -1,0 +1,450 @@
+"""The command line: what it writes, what it says, and how it ends.
+
+Only what needs a process of its own has one, since each imports TensorFlow anew.
+"""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from tfstyle import job, run
+from tfstyle.config import load_config
+from tfstyle.images import load_image, load_text, save_image
+
+ROOT = Path(__file__).parent.parent
+PROGRESS = re.compile(r" *\d+% step \d+, .*")
+TINY = (
+    *("--content", "photo.png", "--style", "painting.png", "--size", "24"),
+    *("--set", "objective.content_layers={block4_conv2: 1}"),
+    *("--set", "objective.style_layers={block1_conv1: 1, block2_conv1: 1}"),
+    *("--set", "pyramid={min_size: null, steps: [4]}"),
+    *("--set", "precision=float32"),
+)
+FINISHED = {"result.png", "config.yaml", "log.csv", "run.json"}
+RESUMABLE = FINISHED | {"checkpoint.npz"}
+
+
+class Outcome(NamedTuple):
+    """What a command left on the screen."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, photo, painting):
+    """The folder to work in, with good pictures and bad ones."""
+    save_image(tmp_path / "photo.png", photo)
+    save_image(tmp_path / "painting.png", painting)
+    save_image(tmp_path / "dot.png", photo[:5, :5])
+    save_image(tmp_path / "strip.png", np.repeat(photo[:20], 10, axis=1))
+    (tmp_path / "text.jpg").write_text("Dear diary,")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "typo.yaml").write_text("objective: {style_wieght: 3}")
+    (tmp_path / "broken.yaml").write_text("size: [64")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def tfstyle(desk, capsys):
+    """Run the command in this process, at the desk."""
+
+    def call(*arguments):
+        with flagsaver.flagsaver():
+            code = run.main(["tfstyle", *map(str, arguments)])
+        return Outcome(code, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Let a step send SIGINT, or raise an error."""
+    events = {}
+
+    def observe(step):
+        error = events.get(step.step)
+        if isinstance(error, Exception):
+            raise error
+        if error:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    observers = job._observers
+    monkeypatch.setattr(
+        job, "_observers", lambda *arguments: [*observers(*arguments), observe]
+    )
+    return events
+
+
+def process(*arguments, **options):
+    """Start the command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tfstyle.run", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def outcome(started):
+    out, err = started.communicate(timeout=300)
+    return Outcome(started.returncode, out, err)
+
+
+def tree(folder):
+    """Return every file below a folder with its contents."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def steps_logged(folder):
+    with open(folder / "log.csv", newline="", encoding="utf-8") as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+class TestSmoke:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def smoke(cls, tmp_path_factory):
+        """Run the smoke config as a user does, from a folder of the user's."""
+        desk = tmp_path_factory.mktemp("desk")
+        done = outcome(
+            process(
+                *("--config", ROOT / "configs/smoke.yaml", "--output", "run"),
+                *("--set", "output.snapshot_every=2"),
+                cwd=desk,
+            )
+        )
+        return done, desk
+
+    def test_ends_well(self, smoke):
+        done, desk = smoke
+        assert done.code == 0
+        assert done.out == f"{Path('run/result.png')}\n"
+        assert files(desk) == {"run"}
+
+    def test_prints_nothing_but_its_progress(self, smoke):
+        lines = smoke[0].err.splitlines()
+        assert lines
+        assert [line for line in lines if not PROGRESS.fullmatch(line)] == []
+        assert lines[-1].startswith("100% step 3, 64x43 (1/1): total ")
+
+    def test_writes_the_run_directory(self, smoke):
+        folder = smoke[1] / "run"
+        assert files(folder) == FINISHED | {"snapshots"}
+        assert files(folder / "snapshots") == {"step_000000.png", "step_000002.png"}
+
+    def test_result_carries_the_resolved_config(self, smoke):
+        folder = smoke[1] / "run"
+        assert load_image(folder / "result.png").shape == (43, 64, 3)
+        config = load_config(folder / "config.yaml")
+        assert config.size == 64
+        assert config.content.path == str(ROOT / "examples/content/chelsea.png")
+        text = load_text(folder / "result.png")
+        assert text["Config"] == (folder / "config.yaml").read_text("utf-8")
+        assert re.fullmatch(r"tfstyle \d+\.\d+\.\d+\S*", text["Software"])
+
+    def test_log(self, smoke):
+        header, *rows = (smoke[1] / "run/log.csv").read_text("utf-8").splitlines()
+        assert header == (
+            "step,scale,height,width,seconds,total,content,style,variation"
+        )
+        assert [row.split(",")[:4] for row in rows] == [
+            [step, "0", "43", "64"] for step in "0123"
+        ]
+
+    def test_record(self, smoke):
+        found = json.loads((smoke[1] / "run/run.json").read_text("utf-8"))
+        assert found["stopped"] == "finished"
+        assert found["precision"] in ("float32", "bfloat16")
+        assert found.keys() >= {
+            *("versions", "device", "precision", "seed", "weights_sha256"),
+            *("seconds", "stopped"),
+        }
+
+
+class TestRun:
+    def test_prints_the_result_s_path(self, tiny_vgg19, tfstyle, desk):
+        done = tfstyle(*TINY, "--output", "run")
+        assert (done.code, done.out) == (0, f"{Path('run/result.png')}\n")
+        assert files(desk / "run") == FINISHED
+
+    def test_is_named_after_its_config(self, tiny_vgg19, tfstyle, desk):
+        (desk / "mine.yaml").write_text("seed: 5")
+        assert tfstyle(*TINY, "--config", "mine.yaml").code == 0
+        assert load_config(desk / "runs/mine/config.yaml").seed == 5
+        assert tfstyle(*TINY).code == 0
+        assert files(desk / "runs") == {"mine", "default"}
+
+    def test_flags_come_before_the_config(self, tiny_vgg19, tfstyle, desk):
+        (desk / "mine.yaml").write_text(
+            "content: {path: a.png}\nstyles: [{path: b.png, weight: 9}]\n"
+            "size: 999\nobjective: {tv_weight: 9, content_weight: 7}\n"
+        )
+        flags = ("--style", "photo.png", "--set", "objective.tv_weight=0.5")
+        done = tfstyle(*TINY, *flags, "--config", "mine.yaml", "--output", "run")
+        assert done.code == 0
+        config = load_config(desk / "run/config.yaml")
+        assert config.content.path == "photo.png"
+        assert [style.path for style in config.styles] == ["painting.png", "photo.png"]
+        assert [style.weight for style in config.styles] == [1, 1]
+        assert config.size == 24
+        assert config.objective.tv_weight == 0.5
+        assert config.objective.content_weight == 7
+
+    def test_the_config_it_writes_repeats_it(self, tiny_vgg19, tfstyle, desk):
+        assert tfstyle(*TINY, "--output", "first").code == 0
+        again = tfstyle("--config", "first/config.yaml", "--output", "second")
+        assert again.code == 0
+        first, second = (desk / name / "result.png" for name in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+
+    def test_overwrite_replaces_an_earlier_run(self, tiny_vgg19, tfstyle, desk):
+        tfstyle(*TINY, "--output", "run", "--set", "output.snapshot_every=1")
+        before = (desk / "run/result.png").read_bytes()
+        tail = ("--output", "run", "--overwrite", "--set", "objective.tv_weight=9")
+        assert tfstyle(*TINY, *tail).code == 0
+        assert files(desk / "run") == FINISHED
+        assert (desk / "run/result.png").read_bytes() != before
+
+
+class TestDryRun:
+    def test_prints_the_plan_and_does_nothing(self, tfstyle, desk, monkeypatch):
+        monkeypatch.setattr(job, "run_job", lambda *_: pytest.fail("computed"))
+        before = tree(desk)
+        done = tfstyle(*TINY, "--output", "deep/run", "--dry_run")
+        assert done.code == 0
+        assert done.err == ""
+        for phrase in ("photo.png (64 x 43)", "24 x 16, 4 steps", "GiB", "deep/run"):
+            assert phrase in done.out
+        assert tree(desk) == before
+
+    def test_finds_the_same_mistakes(self, tfstyle, desk):
+        before = tree(desk)
+        for flags in (
+            ("--set", "sze=3"),
+            ("--style", "missing.jpg"),
+            ("--style", "dot.png", "--set", "objective.style_layers={block5_conv1: 1}"),
+            ("--output", "text.jpg"),
+            ("--resume",),
+            ("--set", "extractor.weights=missing.h5"),
+        ):
+            done = tfstyle(*TINY, *flags, "--dry_run")
+            assert (done.code, done.out) == (2, "")
+        assert tree(desk) == before
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("flags", "expected"),
+        [
+            ([], "no content picture; give --content PATH"),
+            (["--content", "photo.png"], "no style picture; give --style PATH"),
+            (["--config", "missing.yaml"], "missing.yaml cannot be read"),
+            (["--config", "typo.yaml"], "did you mean style_weight?"),
+            (["--config", "broken.yaml"], "broken.yaml is not valid YAML"),
+            (["--config", "photo.png"], "photo.png cannot be read: it is not UTF-8"),
+            (["--config", "folder"], "folder cannot be read: Is a directory"),
+            ([*TINY, "--content", "missing.png"], "missing.png: No such file"),
+            ([*TINY, "--style", "text.jpg"], "text.jpg"),
+            ([*TINY, "--style", "empty.png"], "empty.png: it is empty"),
+            ([*TINY, "--style", "folder"], "folder: Is a directory"),
+            ([*TINY, "--content", "dot.png"], "dot.png has 5 x 5 pixels"),
+            ([*TINY, "--content", "strip.png"], "24 x 1 pixels at the coarsest size"),
+            ([*TINY, "--set", "init=missing.png"], "missing.png: No such file"),
+            ([*TINY, "--set", "extractor.weights=missing.h5"], "weights missing.h5"),
+            ([*TINY, "--size", "8"], "size is 8: it should be greater"),
+            ([*TINY, "--size", "big"], "--size=big"),
+            ([*TINY, "--size"], "Missing value for flag --size"),
+            ([*TINY, "--set", "seed"], "write --set key=value"),
+            ([*TINY, "--set", "sede=3"], "did you mean seed?"),
+            ([*TINY, "--set", "seed=many"], "seed is 'many': a number is needed"),
+            ([*TINY, "--set", "styles.0.scale=2"], "set the whole list"),
+            ([*TINY, "--set", "objective.tv_weight=nan"], "should be a finite number"),
+            ([*TINY, "--outptu", "run"], "Did you mean: output"),
+            ([*TINY, "--iterations=9"], "Unknown command line flag 'iterations'"),
+            ([*TINY, "painting.png"], "unexpected argument 'painting.png'"),
+            ([*TINY, "--output", "text.jpg"], "text.jpg is a file"),
+            ([*TINY, "--output", "text.jpg/run"], "is a file; choose a folder"),
+            ([*TINY, "--resume"], "no checkpoint to resume from"),
+            ([*TINY, "--resume", "--overwrite"], "exclude each other"),
+            ([*TINY, "--style", "no\nsuch.png"], "no such.png: No such file"),
+            pytest.param(
+                [*TINY, "--output", "x" * 300],
+                "choose another",
+            ),
+        ],
+        ids=lambda value: " ".join(value[-2:])[:40] if isinstance(value, list) else "",
+    )
+    def test_cost_one_line_and_nothing_else(self, tfstyle, desk, flags, expected):
+        before = tree(desk)
+        done = tfstyle(*flags)
+        assert done.code == 2
+        assert done.out == ""
+        assert re.fullmatch(r"tfstyle: error: [^\n]+\n", done.err)
+        assert expected in done.err
+        assert tree(desk) == before
+
+    def test_weights_of_another_network(self, tfstyle, desk):
+        (desk / "other.weights.h5").write_text("Dear diary,")
+        before = tree(desk)
+        done = tfstyle(*TINY, "--set", "extractor.weights=other.weights.h5")
+        assert done.code == 2
+        assert re.fullmatch(r"tfstyle: error: [^\n]+\n", done.err)
+        assert "other.weights.h5 are not those of Keras' VGG19" in done.err
+        assert tree(desk) == before
+
+    def test_an_earlier_run_is_safe(self, tiny_vgg19, tfstyle, desk):
+        assert tfstyle(*TINY, "--output", "run").code == 0
+        before = tree(desk)
+        done = tfstyle(*TINY, "--output", "run")
+        assert done.code == 2
+        assert "holds an earlier run (result.png)" in done.err
+        assert "--overwrite" in done.err
+        bad = ("--overwrite", "--set", "extractor.weights=missing.h5")
+        assert tfstyle(*TINY, "--output", "run", *bad).code == 2
+        assert tfstyle(*TINY, "--output", "run", "--resume").code == 2
+        assert tree(desk) == before
+
+    def test_in_a_process_of_its_own(self, tmp_path):
+        """Neither Python nor TensorFlow adds a line."""
+        done = outcome(process("--config", "missing.yaml", cwd=tmp_path))
+        assert done == (
+            2,
+            "",
+            "tfstyle: error: config missing.yaml cannot be read: No such file or "
+            "directory; give a YAML file such as configs/default.yaml\n",
+        )
+        assert files(tmp_path) == set()
+
+
+class TestHelp:
+    @pytest.mark.parametrize("flag", ["--help", "-h"])
+    def test_names_every_flag(self, tfstyle, flag):
+        done = tfstyle(flag)
+        assert done.code == 0
+        assert done.err == ""
+        assert "python -m tfstyle.run --config configs/default.yaml" in done.out
+        for name in (
+            *("config", "content", "style", "size", "output", "set"),
+            *("[no]resume", "[no]overwrite", "[no]dry_run"),
+        ):
+            assert f"--{name}" in done.out
+
+
+class TestFailure:
+    def test_is_one_line_and_the_work_is_saved(
+        self, tiny_vgg19, tfstyle, desk, stop_at
+    ):
+        stop_at[2] = RuntimeError("the disk is on fire\nand so on\n")
+        done = tfstyle(*TINY, "--output", "run")
+        assert done.code == 1
+        assert done.out == ""
+        errors = [line for line in done.err.splitlines() if "step" not in line]
+        assert errors == [
+            "tfstyle: error: the run failed: RuntimeError: the disk is on fire"
+        ]
+        assert files(desk / "run") == RESUMABLE
+        assert steps_logged(desk / "run") == [0, 1, 2]
+
+    def test_a_value_error_is_one_too(self, tiny_vgg19, tfstyle, stop_at):
+        stop_at[2] = ValueError("shapes (3,) and (4,) are not aligned")
+        assert tfstyle(*TINY, "--output", "run").code == 1
+
+    def test_losses_beyond_all_numbers_are_one(self, tiny_vgg19, tfstyle):
+        weights = ("--set", "objective={tv_weight: 1.0e+38, tv_reduction: sum}")
+        assert tfstyle(*TINY, *weights, "--output", "run").code != 0
+
+
+class TestInterruption:
+    def test_and_resume(self, tiny_vgg19, tfstyle, desk, stop_at):
+        stop_at[2] = True
+        done = tfstyle(*TINY, "--output", "run")
+        assert done.code == 130
+        assert done.err.splitlines()[-1] == (
+            "tfstyle: interrupted; the work so far is in run, --resume goes on"
+        )
+        assert files(desk / "run") == RESUMABLE
+        stop_at.clear()
+        again = tfstyle(*TINY, "--output", "run")
+        assert again.code == 2
+        assert "--overwrite or --resume" in again.err
+        assert tfstyle(*TINY, "--output", "run", "--resume").code == 0
+        assert files(desk / "run") == FINISHED
+        assert steps_logged(desk / "run") == [0, 1, 2, 3, 4]
+
+    def test_does_not_resume_another_config(self, tiny_vgg19, tfstyle, desk, stop_at):
+        stop_at[2] = True
+        tfstyle(*TINY, "--output", "run")
+        stop_at.clear()
+        before = tree(desk)
+        changes = ("--set", "seed=7", "--set", "objective.tv_weight=3")
+        done = tfstyle(*TINY, *changes, "--output", "run", "--resume")
+        assert done.code == 2
+        assert "seed: 0 before, 7 now" in done.err
+        assert "objective.tv_weight: 1.0 before, 3.0 now" in done.err
+        assert tree(desk) == before
+        output = ("--set", "output.snapshot_every=1")
+        assert tfstyle(*TINY, *output, "--output", "run", "--resume").code == 0
+
+    @pytest.mark.parametrize("size", [(43, 64), (64, 64)])
+    def test_does_not_resume_with_another_picture(
+        self, tiny_vgg19, tfstyle, desk, stop_at, random, size
+    ):
+        stop_at[2] = True
+        tfstyle(*TINY, "--output", "run")
+        stop_at.clear()
+        save_image(desk / "photo.png", random.random((*size, 3)))
+        done = tfstyle(*TINY, "--output", "run", "--resume")
+        assert done.code == 2
+        assert "photo.png" in done.err
+
+    def test_by_ctrl_c(self, tfstyle, desk):
+        """With the real network, in a process of its own, at whatever step it is."""
+        layers = ("--set", "objective.content_layers={block2_conv2: 1}")
+        flags = (*TINY, *layers, "--output", "run", "--set", "pyramid.steps=[100]")
+        started = process(*flags, cwd=desk)
+        log = desk / "run" / "log.csv"
+        while started.poll() is None and not (
+            log.exists() and log.read_text("utf-8").count("\n") > 3
+        ):
+            time.sleep(0.005)
+        started.send_signal(signal.SIGINT)
+        done = outcome(started)
+        assert done.code == 130
+        assert done.err.splitlines()[-1].startswith("tfstyle: interrupted; ")
+        assert files(desk / "run") == RESUMABLE
+        record = json.loads((desk / "run/run.json").read_text("utf-8"))
+        assert record["stopped"] == "interrupted"
+        assert 0 < record["steps"] < 100
+        assert load_image(desk / "run/result.png").shape == (16, 24, 3)
+
+        assert tfstyle(*flags, "--resume").code == 0
+        assert files(desk / "run") == FINISHED
+        assert steps_logged(desk / "run") == list(range(101))
+        assert tfstyle(*flags, "--output", "whole").code == 0
+        resumed, whole = (desk / name / "result.png" for name in ("run", "whole"))
+        assert load_image(resumed).tobytes() == load_image(whole).tobytes()
+        assert resumed.read_bytes() == whole.read_bytes()
