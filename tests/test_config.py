@@ -101,7 +101,6 @@ class TestRecipes:
         comment = re.match(r"(#.*\n)+", path.read_text("utf-8")).group()
         assert f"python -m tfstyle.run --config configs/{path.name}" in comment
 
-    @pytest.mark.xfail(reason="not measured yet")
     @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
     def test_every_recipe_has_its_record(self, path):
         """How long it took, where, and what the losses were."""

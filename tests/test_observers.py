@@ -214,9 +214,7 @@ class TestCheckpoints:
         config = StyleConfig().with_overrides({"output.checkpoint_every": 10})
         observe, saved = Checkpoints(path, config), []
         for number, seconds in enumerate((1, 9, 11, 20, 21.5, 22, 90)):
-            checkpoint = Checkpoint(
-                0, number, number, seconds, "float32", 1.0, {"image": IMAGE}
-            )
+            checkpoint = Checkpoint(0, number, number, seconds, *REST)
             observe(
                 make_step(
                     number, seconds=seconds, checkpoint=lambda each=checkpoint: each
@@ -231,8 +229,6 @@ class TestCheckpoints:
         path = tmp_path / "checkpoint.npz"
         observe = Checkpoints(path, config)
         for number in range(3):
-            checkpoint = Checkpoint(
-                0, number, number, 0.0, "float32", 1.0, {"image": IMAGE}
-            )
+            checkpoint = Checkpoint(0, number, number, 0.0, *REST)
             observe(make_step(number, seconds=0, checkpoint=lambda c=checkpoint: c))
             assert load_checkpoint(path, config).step == number
