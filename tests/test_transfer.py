@@ -571,3 +571,28 @@ class TestPrecision:
         rough = baseline({**flat(SMALL), "precision": precision})
         assert rough.losses.total == pytest.approx(exact.losses.total, rel=0.05)
         assert np.abs(rough.image - exact.image).mean() < 0.02
+
+
+class TestAutomaticPrecision:
+    def test_goes_on_in_float32_where_bfloat16_finds_no_better_step(
+        self, photo, monkeypatch
+    ):
+        monkeypatch.setattr(transfer.device, "fastest_precision", lambda: "bfloat16")
+        config = make_config(
+            {
+                "size": 16,
+                "init": "noise",
+                "pyramid": {"min_size": None, "steps": [300]},
+                "objective.style_weight": 0,
+                "objective.tv_weight": 0,
+                "objective.content_layers": {"block1_conv1": 1},
+            },
+            styles=0,
+        )
+        steps = list(optimize(config, make_inputs(photo)))
+        precisions = [step.precision for step in steps]
+        switch = precisions.index("float32")
+        assert set(precisions[:switch]) == {"bfloat16"}
+        assert set(precisions[switch:]) == {"float32"}
+        assert [step.step for step in steps] == list(range(len(steps)))
+        assert [step.last for step in steps].index(True) == len(steps) - 1

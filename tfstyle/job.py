@@ -222,7 +222,7 @@ def _record(
         "precision": step.precision,
         "seed": config.seed,
         "weights": config.extractor.weights,
-        "weights_sha256": sha256(weights),
+        "weights_sha256": sha256(weights) if weights.is_file() else None,
         "versions": {
             "tfstyle": tfstyle.__version__,
             "python": platform.python_version(),

@@ -136,7 +136,10 @@ def optimize(
             objective.value_and_gradient,
             to_tensor(resize(image, *size)),
         )
-        report = partial(_report, objective, optimizer, scales, index, precision, began)
+        retry = auto and precision != "float32"
+        report = partial(
+            _report, objective, optimizer, scales, index, precision, retry, began
+        )
         begin(objective, optimizer, resume)
         if resume or count == 0:
             yield report(taken, count)
@@ -146,7 +149,7 @@ def optimize(
             taken, count = taken + 1, count + 1
             yield report(taken, count)
         image = optimizer.image.numpy()[0]
-        if optimizer.converged and precision != "float32" and auto:
+        if optimizer.converged and retry:
             # Rounding may hide what is left to gain: go on where there is less of it.
             precision = "float32"
             network = make_network(config, precision)
@@ -187,6 +190,7 @@ def _report(
     scales: Sequence[Scale],
     index: int,
     precision: str,
+    retry: bool,
     began: float,
     taken: int,
     count: int,
@@ -195,6 +199,7 @@ def _report(
     done = sum(work[:index]) + taken * scales[index].size ** 2
     _, height, width, _ = optimizer.image.shape
     seconds = time.perf_counter() - began
+    converged = optimizer.converged and not retry
     return Step(
         step=count,
         scale=index,
@@ -205,9 +210,8 @@ def _report(
         progress=done / sum(work),
         precision=precision,
         losses=Losses(*(float(value) for value in optimizer.losses)),
-        converged=optimizer.converged,
-        last=index == len(scales) - 1
-        and (optimizer.converged or taken == scales[index].steps),
+        converged=converged,
+        last=index == len(scales) - 1 and (converged or taken == scales[index].steps),
         image=lambda: optimizer.image.numpy()[0],
         checkpoint=lambda: Checkpoint(
             scale=index,
