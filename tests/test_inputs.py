@@ -9,6 +9,7 @@ from tfstyle.inputs import (
     Inputs,
     as_picture,
     check_inputs,
+    checksums,
     cover,
     load_inputs,
     size_at,
@@ -213,6 +214,35 @@ class TestCheckSizes:
             **{"objective.content_weight": 0, "objective.style_weight": 0}
         )
         check_inputs(config, Inputs(noise(1, 1), [noise(1, 1)]))
+
+
+class TestChecksums:
+    def test_name_each_picture_that_is_a_file(self):
+        config = make_config(
+            **{
+                "content.path": "a.png",
+                "styles": [{"path": "b.png"}, {"path": "c.png"}],
+                "init": "d.png",
+            }
+        )
+        styles = [noise(6, 6), noise(7, 6)]
+        found = checksums(config, Inputs(noise(5, 6), styles, noise(8, 6)))
+        assert list(found) == ["a.png", "d.png", "b.png", "c.png"]
+        assert len(set(found.values())) == 4
+        config = config.with_overrides({"init": "noise"})
+        found = checksums(config, Inputs(noise(5, 6), styles))
+        assert list(found) == ["a.png", "b.png", "c.png"]
+
+    def test_one_pixel_makes_another(self):
+        config = make_config(styles=[])
+        before, after = noise(5, 6), noise(5, 6)
+        after[4, 5, 2] += 1e-4
+        assert checksums(config, Inputs(before, [])) == checksums(
+            config, Inputs(before.copy(), [])
+        )
+        assert checksums(config, Inputs(before, [])) != checksums(
+            config, Inputs(after, [])
+        )
 
 
 class TestAsPicture:

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from tfstyle import StyleConfig, job
+from tfstyle import StyleConfig, job, optimizers
 from tfstyle.checkpoint import load_checkpoint
 from tfstyle.config import load_config
 from tfstyle.images import load_image, load_text
@@ -251,6 +251,32 @@ class TestInterrupted:
         after = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
         assert after == before
 
+    @pytest.mark.xfail(reason="the step's number is saved with the next step's image")
+    @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+    def test_amid_a_step_it_goes_on_to_the_same_bytes(
+        self, config, inputs, folder, tmp_path, monkeypatch, optimizer
+    ):
+        """As by a second Ctrl-C, which does not wait for the step to end."""
+        config = config.with_overrides({"optimizer.name": optimizer})
+        whole = tmp_path / "whole"
+        job.run_job(config, inputs, whole)
+
+        def step_and_interrupt(self):
+            step(self)
+            if self.evaluations == 3:
+                raise KeyboardInterrupt
+
+        kind = {"lbfgs": optimizers.LBFGS, "adam": optimizers.Adam}[optimizer]
+        step = kind.step
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "step", step_and_interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                job.run_job(config, inputs, folder)
+        assert resume(config, inputs, folder) == "finished"
+        result = (folder / "result.png").read_bytes()
+        assert result == (whole / "result.png").read_bytes()
+        assert without_seconds(folder) == without_seconds(whole)
+
 
 class TestFailed:
     @pytest.mark.parametrize(
@@ -366,7 +392,19 @@ class TestCheckFolder:
     def test_a_name_may_be_too_long(self, tmp_path):
         assert "choose another" in self.complaint(tmp_path / ("x" * 300))
 
-    @pytest.mark.parametrize("name", ["result.png", "checkpoint.npz", "log.csv"])
+    UNSEEN = pytest.mark.xfail(reason="it is overwritten, or deleted")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "result.png",
+            "checkpoint.npz",
+            "log.csv",
+            pytest.param("config.yaml", marks=UNSEEN),
+            pytest.param("run.json", marks=UNSEEN),
+            pytest.param("snapshots", marks=UNSEEN),
+        ],
+    )
     def test_an_earlier_run_is_not_replaced(self, tmp_path, name):
         (tmp_path / name).touch()
         line = self.complaint(tmp_path)
@@ -397,6 +435,12 @@ class TestOpenFolder:
         assert files(earlier) == {"result.png", "config.yaml", "notes.txt"}
         assert (earlier / "result.png").read_text() == "before"
         assert load_config(earlier / "config.yaml") == StyleConfig()
+
+    @pytest.mark.xfail(reason="the whole folder is deleted")
+    def test_drops_no_pictures_of_somebody_s(self, earlier):
+        (earlier / "snapshots" / "holiday.jpg").touch()
+        job.open_folder(earlier, StyleConfig())
+        assert files(earlier / "snapshots") == {"holiday.jpg"}
 
     def test_keeps_a_run_that_is_resumed(self, earlier):
         job.open_folder(earlier, StyleConfig(), resume=True)

@@ -369,6 +369,23 @@ class TestFailure:
         assert files(desk / "run") == RESUMABLE
         assert steps_logged(desk / "run") == [0, 1, 2]
 
+    @pytest.mark.xfail(reason="a traceback: only what follows the first step is caught")
+    @pytest.mark.parametrize(
+        "error", [MemoryError(), RuntimeError("no kernel\nfor it")]
+    )
+    def test_at_the_first_step_is_one_line_and_leaves_nothing(
+        self, tfstyle, desk, monkeypatch, error
+    ):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr("tfstyle.transfer.make_objective", fail)
+        before = tree(desk)
+        done = tfstyle(*TINY, "--output", "run")
+        assert done.code == 1
+        assert re.fullmatch(r"tfstyle: error: the run failed: [^\n]+\n", done.err)
+        assert tree(desk) == before
+
     def test_a_value_error_is_one_too(self, tiny_vgg19, tfstyle, stop_at):
         stop_at[2] = ValueError("shapes (3,) and (4,) are not aligned")
         assert tfstyle(*TINY, "--output", "run").code == 1

@@ -82,6 +82,22 @@ def baseline(photo, painting):
     return run_once
 
 
+@pytest.fixture(scope="module")
+def whole(tiny_network, photo, painting):
+    """The uninterrupted run of each optimizer, with its config and inputs."""
+    inputs = make_inputs(photo, painting)
+    configs = {
+        name: make_config(TWO_SCALES, {"optimizer.name": name})
+        for name in ("lbfgs", "adam")
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "vgg19", lambda *_, **__: tiny_network)
+        return {
+            name: (config, inputs, run(config, inputs))
+            for name, config in configs.items()
+        }
+
+
 class TestStylize:
     def test_makes_a_picture_that_is_nearer_to_the_style(self, photo, painting):
         steps = []
@@ -169,9 +185,8 @@ class TestStylize:
 
 class TestSteps:
     @pytest.fixture
-    def steps(self, tiny_vgg19, photo, painting):
-        config = make_config(TWO_SCALES)
-        return [step for step, _, _ in run(config, make_inputs(photo, painting))]
+    def steps(self, whole):
+        return [step for step, _, _ in whole["lbfgs"][2]]
 
     def test_are_counted_through_the_sizes(self, steps):
         assert [step.step for step in steps] == list(range(8))
@@ -182,9 +197,8 @@ class TestSteps:
         sizes = [(step.height, step.width) for step in steps]
         assert sizes == [(11, 16)] * 4 + [(22, 32)] * 4
 
-    def test_have_the_size_of_their_picture(self, tiny_vgg19, photo, painting):
-        config = make_config(TWO_SCALES)
-        for step, image, _ in run(config, make_inputs(photo, painting)):
+    def test_have_the_size_of_their_picture(self, whole):
+        for step, image, _ in whole["lbfgs"][2]:
             assert image.shape == (step.height, step.width, 3)
             assert image.dtype == np.float32
 
@@ -476,22 +490,6 @@ class TestStyles:
         heavy = stylize(photo, [painting, photo], **TINY, styles=styles)
         alone = stylize(photo, painting, **TINY)
         np.testing.assert_allclose(heavy.image, alone.image, atol=1e-4)
-
-
-@pytest.fixture(scope="module")
-def whole(tiny_network, photo, painting):
-    """The uninterrupted run of each optimizer, with its config and inputs."""
-    inputs = make_inputs(photo, painting)
-    configs = {
-        name: make_config(TWO_SCALES, {"optimizer.name": name})
-        for name in ("lbfgs", "adam")
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "vgg19", lambda *_, **__: tiny_network)
-        return {
-            name: (config, inputs, run(config, inputs))
-            for name, config in configs.items()
-        }
 
 
 class TestResume:

@@ -4,6 +4,8 @@ Shapes: F, P are features (1, h, w, C) of image and content; G, A are Gram matri
 (C, C) of image and style; M = h w is the number of positions.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
@@ -54,10 +56,16 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.square(gram - target))
 
 
-def total_variation(image: tf.Tensor) -> tf.Tensor:
+@tf.custom_gradient
+def total_variation(
+    image: tf.Tensor,
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """Return Σ (|dx| + |dy|) over neighbouring pixels and the three colors.
 
     A checkerboard of 0 and 1 in one color has 1 for each pair of neighbours.
+
+    The gradient is written out because TensorFlow adds up the four differences of a
+    pixel in the order in which they happen to be ready: runs would differ by rounding.
 
     Args:
         image: (1, h, w, 3), in [0, 1].
@@ -65,6 +73,20 @@ def total_variation(image: tf.Tensor) -> tf.Tensor:
     Returns:
         A scalar, float32, at least 0: a sum; divided by 3 h w it is a mean.
     """
-    across = tf.abs(image[:, :, 1:] - image[:, :, :-1])
-    down = tf.abs(image[:, 1:] - image[:, :-1])
-    return tf.reduce_sum(across) + tf.reduce_sum(down)
+    across = image[:, :, 1:] - image[:, :, :-1]
+    down = image[:, 1:] - image[:, :-1]
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        right, below = tf.sign(across), tf.sign(down)
+        horizontal = _pad(right, axis=2, before=1) - _pad(right, axis=2, before=0)
+        vertical = _pad(below, axis=1, before=1) - _pad(below, axis=1, before=0)
+        return upstream * (horizontal + vertical)
+
+    return tf.reduce_sum(tf.abs(across)) + tf.reduce_sum(tf.abs(down)), gradient
+
+
+def _pad(differences: tf.Tensor, axis: int, before: int) -> tf.Tensor:
+    """Add one row or column of zeros, before or after."""
+    paddings = [[0, 0]] * 4
+    paddings[axis] = [before, 1 - before]
+    return tf.pad(differences, paddings)
