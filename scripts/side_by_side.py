@@ -28,13 +28,16 @@ def main() -> int:
     """Read the run, draw the row, write it."""
     run_dir = Path(flags.FLAGS.run_dir)
     config = load_config(run_dir / "config.yaml")
-    paths = [config.content.path, config.styles[0].path, run_dir / "result.png"]
+    styles = [style.path for style in config.styles]
+    paths = [config.content.path, *styles, run_dir / "result.png"]
+    signs = [[], *[PLUS] * len(styles), EQUALS]
     row = []
-    for path, sign in zip(paths, [[], PLUS, EQUALS], strict=True):
+    for path, sign in zip(paths, signs, strict=True):
         if sign:
             row.append(drawn(sign, flags.FLAGS.height))
         row.append(at_height(load_image(path), flags.FLAGS.height))
     save_image(flags.FLAGS.output, np.concatenate(row, axis=1))
+    print(flags.FLAGS.output)
     return 0
 
 

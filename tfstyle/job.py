@@ -130,12 +130,15 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def check_folder(folder: Path, resume: bool = False, overwrite: bool = False) -> None:
+def check_folder(
+    folder: Path, resume: bool = False, overwrite: bool = False, dry_run: bool = False
+) -> None:
     """Check that a run may go into `folder`, without touching it.
 
     Raises:
         ValueError: if it is a file, cannot be written, or holds an earlier run and
-            neither `resume` nor `overwrite` says what to do with that.
+            neither `resume` nor `overwrite` says what to do with that (a `dry_run`
+            leaves it alone).
     """
     if resume and overwrite:
         raise ValueError(
@@ -156,7 +159,7 @@ def check_folder(folder: Path, resume: bool = False, overwrite: bool = False) ->
             "choose another folder with --output"
         ) from error
     earlier = [name for name in (RESULT, CHECKPOINT, LOG) if (folder / name).exists()]
-    if earlier and not (resume or overwrite):
+    if earlier and not (resume or overwrite or dry_run):
         ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
         raise ValueError(
             f"output {folder} holds an earlier run ({earlier[0]}); "

@@ -55,7 +55,7 @@ def transfer_command() -> int:
     config = config_from_flags()
     inputs = load_inputs(config)
     folder = output_folder()
-    check_folder(folder, FLAGS.resume, FLAGS.overwrite)
+    check_folder(folder, FLAGS.resume, FLAGS.overwrite, FLAGS.dry_run)
     resume = None
     if FLAGS.resume:
         pictures = checksums(config, inputs)
