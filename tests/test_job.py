@@ -392,17 +392,15 @@ class TestCheckFolder:
     def test_a_name_may_be_too_long(self, tmp_path):
         assert "choose another" in self.complaint(tmp_path / ("x" * 300))
 
-    UNSEEN = pytest.mark.xfail(reason="it is overwritten, or deleted")
-
     @pytest.mark.parametrize(
         "name",
         [
             "result.png",
             "checkpoint.npz",
             "log.csv",
-            pytest.param("config.yaml", marks=UNSEEN),
-            pytest.param("run.json", marks=UNSEEN),
-            pytest.param("snapshots", marks=UNSEEN),
+            "config.yaml",
+            "run.json",
+            "snapshots",
         ],
     )
     def test_an_earlier_run_is_not_replaced(self, tmp_path, name):
@@ -436,7 +434,6 @@ class TestOpenFolder:
         assert (earlier / "result.png").read_text() == "before"
         assert load_config(earlier / "config.yaml") == StyleConfig()
 
-    @pytest.mark.xfail(reason="the whole folder is deleted")
     def test_drops_no_pictures_of_somebody_s(self, earlier):
         (earlier / "snapshots" / "holiday.jpg").touch()
         job.open_folder(earlier, StyleConfig())

@@ -369,7 +369,6 @@ class TestFailure:
         assert files(desk / "run") == RESUMABLE
         assert steps_logged(desk / "run") == [0, 1, 2]
 
-    @pytest.mark.xfail(reason="a traceback: only what follows the first step is caught")
     @pytest.mark.parametrize(
         "error", [MemoryError(), RuntimeError("no kernel\nfor it")]
     )

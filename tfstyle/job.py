@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import platform
-import shutil
 import signal
 import tempfile
 import time
@@ -59,7 +58,12 @@ def run_job(
     with device.quiet_import():
         from tfstyle.transfer import optimize
     steps = optimize(config, inputs, resume)
-    first = next(steps)
+    try:
+        first = next(steps)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise _failure(error) from error
     open_folder(folder, config, resume=resume is not None)
     checkpoints = Checkpoints(folder / CHECKPOINT, config, checksums(config, inputs))
     step, stopped = first, "failed"
@@ -81,13 +85,17 @@ def run_job(
                 seconds = time.perf_counter() - started
                 save_run(config, folder, step, stopped, seconds, checkpoints)
     except Exception as error:
-        first_line = (str(error).splitlines() or [""])[0][:300]
-        raise RunError(f"{type(error).__name__}: {first_line}") from error
+        raise _failure(error) from error
     return stopped
 
 
 class RunError(RuntimeError):
     """Something went wrong on the way; the work so far was saved."""
+
+
+def _failure(error: Exception) -> RunError:
+    first_line = (str(error).splitlines() or [""])[0][:300]
+    return RunError(f"{type(error).__name__}: {first_line}")
 
 
 def _observers(
@@ -158,7 +166,8 @@ def check_folder(
             f"output {folder}: nothing can be written there ({error.strerror}); "
             "choose another folder with --output"
         ) from error
-    earlier = [name for name in (RESULT, CHECKPOINT, LOG) if (folder / name).exists()]
+    names = (RESULT, CHECKPOINT, LOG, RECORD, CONFIG, SNAPSHOTS)
+    earlier = [name for name in names if (folder / name).exists()]
     if earlier and not (resume or overwrite or dry_run):
         ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
         raise ValueError(
@@ -180,7 +189,10 @@ def open_folder(folder: Path, config: StyleConfig, resume: bool = False) -> None
         if not resume:
             for name in (LOG, RECORD, CHECKPOINT):
                 (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder / SNAPSHOTS, ignore_errors=True)
+            for snapshot in (folder / SNAPSHOTS).glob("step_*.png"):
+                snapshot.unlink()
+            with contextlib.suppress(OSError):  # it holds other files, or is not there
+                (folder / SNAPSHOTS).rmdir()
         write_text(folder / CONFIG, config.to_yaml())
     except OSError as error:
         raise ValueError(
