@@ -1,7 +1,7 @@
 """Measure tfstyle against the recipes that people use, on this machine, in one run.
 
     pip install '.[benchmark]' && python scripts/benchmark.py --output docs
-    python scripts/benchmark.py --quick --output quick        # about a minute
+    python scripts/benchmark.py --quick --output quick        # a few minutes
 
 writes benchmarks.md and images/benchmark.png into --output. What counts is the picture
 that would be saved: every value is the objective of the 8-bit picture at full size,

@@ -49,7 +49,7 @@ def fastest_precision() -> str:
     """Return "bfloat16" where this device computes convolutions faster in it.
 
     Some CPUs and GPUs have instructions for it, others only emulate it, many times
-    slower: one convolution as VGG19 has them tells within 0.1 s.
+    slower: one convolution as VGG19 has them tells, timed in turn.
     """
     seconds = {"float32": float("inf"), "bfloat16": float("inf")}
     for _ in range(16):  # in turn, so that other work on the machine disturbs both

@@ -90,7 +90,7 @@ def run_job(
 
 
 class RunError(RuntimeError):
-    """Something went wrong on the way; the work so far was saved."""
+    """Something went wrong; what a first step or more had done was saved."""
 
 
 def _failure(error: Exception) -> RunError:
