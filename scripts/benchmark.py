@@ -3,11 +3,14 @@
     pip install '.[benchmark]' && python scripts/benchmark.py --output docs
     python scripts/benchmark.py --quick --output quick        # a few minutes
 
-writes benchmarks.md and images/benchmark.png into --output. What counts is the picture
-that would be saved: every value is the objective of the 8-bit picture at full size,
-evaluated in float32. The time that this judging takes is not counted.
+writes benchmarks.md, images/benchmark.png and images/preview.jpg into --output. What
+counts is the picture that would be saved: every value is the objective of the 8-bit
+picture at full size, evaluated in float32. The time that this judging takes is not
+counted. --content and --style take other pictures than the samples.
 """
 
+import contextlib
+import json
 import os
 import platform
 import subprocess
@@ -24,7 +27,7 @@ from absl import flags
 
 from tfstyle.command import command
 from tfstyle.config import VGG19_LAYERS, StyleConfig, load_config
-from tfstyle.device import quiet_import
+from tfstyle.device import fastest_precision, prepare, quiet_import
 from tfstyle.images import resize, to_uint8
 from tfstyle.inputs import Inputs, Picture, load_inputs, size_at
 from tfstyle.pyramid import Scale, schedule
@@ -32,9 +35,19 @@ from tfstyle.pyramid import Scale, schedule
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "docs", "Folder for benchmarks.md and the plot.")
 flags.DEFINE_bool("quick", False, "Small sizes and few steps: does it work?")
+flags.DEFINE_string("content", None, "Photograph instead of the sample.")
+flags.DEFINE_string("style", None, "Painting instead of the sample.")
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-ONE_SCALE = {"pyramid": {"min_size": None}}
+
+
+def recipe(name: str, **overrides: Any) -> StyleConfig:
+    """Return the config of configs/NAME.yaml with the pictures of the flags."""
+    if FLAGS.content:
+        overrides["content.path"] = FLAGS.content
+    if FLAGS.style:
+        overrides["styles"] = [{"path": FLAGS.style}]
+    return load_config(CONFIGS / f"{name}.yaml").with_overrides(overrides)
 
 
 @dataclass
@@ -157,14 +170,12 @@ def _plain_pictures(judge: Judge, steps: int) -> list[tuple[float, Picture]]:
 
 def against_tutorial(size: int, steps: int) -> tuple[list[str], list[Curve]]:
     """(a) Time to the objective of the tutorial's last picture, on both objectives."""
-    tutorial = load_config(CONFIGS / "tutorial.yaml").with_overrides(
-        {"size": size, "precision": "float32", "pyramid.steps": [steps]}
-    )
-    default = load_config(CONFIGS / "default.yaml").with_overrides({"size": size})
+    tutorial = recipe("tutorial", **{"size": size, "pyramid.steps": [steps]})
+    default = recipe("default", size=size)
     inputs = load_inputs(default)
     rows, curves = [], []
     theirs = ours(
-        "tutorial, 1000 Adam steps", tutorial, inputs, Judge(tutorial, inputs)
+        f"tutorial, {steps} Adam steps", tutorial, inputs, Judge(tutorial, inputs)
     )
     mixed = default.with_overrides(
         {
@@ -188,15 +199,12 @@ def against_tutorial(size: int, steps: int) -> tuple[list[str], list[Curve]]:
 
 def against_neural_style(size: int, steps: int) -> tuple[list[str], list[Curve]]:
     """(b) Neural-style's objective: plain L-BFGS of one size, and ours."""
-    recipe = load_config(CONFIGS / "neural_style.yaml").with_overrides(
-        {"size": size, "objective.tv_weight": 0, "precision": "float32"}
-    )
-    inputs = load_inputs(recipe)
-    judge = Judge(recipe, inputs)
+    theirs = recipe("neural_style", **{"size": size, "objective.tv_weight": 0})
+    inputs = load_inputs(theirs)
+    judge = Judge(theirs, inputs)
     plain = plain_lbfgs(judge, steps)
-    default = StyleConfig()
-    config = recipe.with_overrides(
-        {"pyramid": default.pyramid.model_dump(), "precision": "auto"}
+    config = theirs.with_overrides(
+        {"pyramid": StyleConfig().pyramid.model_dump(), "precision": "auto"}
     )
     curve = ours("tfstyle, its default schedule", config, inputs, judge)
     when_best = plain.seconds[int(np.argmin(plain.values))]
@@ -259,8 +267,8 @@ def matrix_rate() -> float:
 
 
 def against_floor(sizes: Sequence[int]) -> list[str]:
-    """(c) and (d): seconds of a step, its floor, and both precisions, by size."""
-    config = load_config(CONFIGS / "default.yaml")
+    """(c) and (d): seconds of a step, its floor, both precisions, memory, by size."""
+    config = recipe("default")
     inputs = load_inputs(config)
     rate, rows = matrix_rate(), []
     for size in sizes:
@@ -271,36 +279,105 @@ def against_floor(sizes: Sequence[int]) -> list[str]:
         half = step_seconds(config, inputs, "bfloat16")
         rows.append(
             f"| {width} x {height} | {floor:.3f} s | {full:.3f} s | {full / floor:.2f} "
-            f"| {half:.3f} s | {full / half:.2f} |"
+            f"| {half:.3f} s | {full / half:.2f} | {peak_gib(config):.2f} GiB |"
         )
         print(rows[-1])
-    return [*rows, "", f"Measured matrix product: {rate / 1e9:.0f} GFLOP/s."]
+    return [*rows, "", f"The measured matrix product: {rate / 1e9:.0f} GFLOP/s."]
+
+
+def peak_gib(config: StyleConfig) -> float:
+    """Return the peak memory of a short run, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(config.to_yaml(), encoding="utf-8")
+        flags_ = ["--output", folder + "/run", "--set", "pyramid.steps=[2]"]
+        tfstyle("--config", str(path), *flags_)
+        record = json.loads((Path(folder) / "run/run.json").read_text("utf-8"))
+    return float(record["peak_memory_gib"])
+
+
+def tfstyle(*arguments: str) -> float:
+    """Run the command in a process of its own and return its seconds."""
+    began = time.perf_counter()
+    command_line = [sys.executable, "-m", "tfstyle.run", *arguments]
+    subprocess.run(command_line, check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
 def start_up() -> list[str]:
-    """(e) Seconds of --help, of a plan, and of the smoke config."""
-    rows = []
-    common = [sys.executable, "-m", "tfstyle.run"]
+    """(e) Seconds of --help, of a plan, of the smoke config, and of `auto`'s choice."""
     with tempfile.TemporaryDirectory() as folder:
         smoke = ["--config", str(CONFIGS / "smoke.yaml"), "--output", folder]
-        for title, arguments in (
-            ("`--help`", ["--help"]),
-            ("`--dry_run`", [*smoke, "--dry_run"]),
-            ("`configs/smoke.yaml`", smoke),
-        ):
-            began = time.perf_counter()
-            subprocess.run(common + arguments, check=True, capture_output=True)
-            rows.append(f"| {title} | {time.perf_counter() - began:.2f} s |")
+        rows = [
+            f"| `--help` | {tfstyle('--help'):.2f} s |",
+            f"| `--dry_run` | {tfstyle(*smoke, '--dry_run'):.2f} s |",
+            f"| all of `configs/smoke.yaml` | {tfstyle(*smoke):.2f} s |",
+        ]
+    began = time.perf_counter()
+    chosen = fastest_precision()
+    seconds = time.perf_counter() - began
+    return [*rows, f"| choosing the precision ({chosen}) | {seconds:.2f} s |"]
+
+
+def previews(small: int, large: int, path: Path) -> list[str]:
+    """How well a small result predicts the large one, with and without coarse sizes."""
+    import tensorflow as tf
+
+    rows, pictures = [], []
+    coarse_to_fine = recipe("default")
+    total = sum(s.steps for s in schedule(coarse_to_fine.pyramid, large))
+    one_size = recipe("default", pyramid={"min_size": None, "steps": [total]})
+    for title, config in (
+        ("coarse to fine", coarse_to_fine),
+        (f"one size, {total} steps", one_size),
+    ):
+        preview = render(config, small)
+        scaled = resize(render(config, large), *preview.shape[:2])
+        similarity = float(tf.image.ssim(preview[None], scaled[None], 1.0)[0])
+        rows.append(f"| {title} | {similarity:.3f} |")
+        print(rows[-1])
+        pictures += [
+            (f"{title}: {small} px", preview),
+            (f"{large} px scaled down, SSIM {similarity:.3f}", scaled),
+        ]
+    draw_pictures(pictures, path)
     return rows
 
 
-def plot(curves: dict[str, list[Curve]], path: Path) -> None:
-    """Draw the objective against seconds, both logarithmic, a panel per comparison."""
+def render(config: StyleConfig, size: int) -> Picture:
+    """Return the result of a run at that size."""
+    from tfstyle.transfer import finish, optimize
+
+    config = config.with_overrides({"size": size})
+    *_, last = optimize(config, load_inputs(config))
+    return finish(last).image
+
+
+def draw_pictures(pictures: list[tuple[str, Picture]], path: Path) -> None:
+    """Draw titled pictures in two columns."""
+    plt = pyplot()
+    figure, axes = plt.subplots(len(pictures) // 2, 2, figsize=(9, 6.6))
+    for axis, (title, picture) in zip(axes.flat, pictures, strict=True):
+        axis.imshow(np.clip(picture, 0, 1))
+        axis.set_title(title, fontsize=11)
+        axis.axis("off")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, pil_kwargs={"quality": 90})
+
+
+def pyplot() -> Any:
+    """Import Matplotlib for drawing into files."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    return plt
+
+
+def plot(curves: dict[str, list[Curve]], path: Path) -> None:
+    """Draw the objective against seconds, both logarithmic, a panel per comparison."""
+    plt = pyplot()
     figure, axes = plt.subplots(1, len(curves), figsize=(11, 4.5), squeeze=False)
     for axis, (title, group) in zip(axes[0], curves.items(), strict=True):
         for curve in group:
@@ -315,7 +392,8 @@ def plot(curves: dict[str, list[Curve]], path: Path) -> None:
 PAGE = """\
 # Benchmarks
 
-Made by `python scripts/benchmark.py` on {machine}, {date}. Times are of this machine;
+Made by `python scripts/benchmark.py` on {machine}, {date}.
+Times are of this machine;
 what carries over are the ratios. Every value is the float32 objective of the 8-bit
 picture that would be saved, at the final size.
 
@@ -338,11 +416,24 @@ Seconds until our picture is as good as the tutorial's last one.
 ## A step against its floor, and against the size
 
 The floor is the counted floating-point operations (convolutions forward and back, Gram
-matrices) at the measured rate of a large float32 matrix product.
+matrices) at the measured rate of a large float32 matrix product. It is no hard bound:
+oneDNN may choose an algorithm with fewer multiplications. Memory is the peak of a run
+of two steps at each size up to this one.
 
-| size | floor | float32 | over floor | bfloat16 | float32 / bfloat16 |
-|---|---|---|---|---|---|
+| size | floor | float32 | over floor | bfloat16 | float32 / bfloat16 | peak memory |
+|---|---|---|---|---|---|---|
 {floor}
+
+## A preview of the large picture
+
+Similarity (SSIM, 1 is the same) of the {small} px result to the {large} px result
+scaled down to it.
+
+| | SSIM |
+|---|---|
+{previews}
+
+![Results at {small} px beside larger ones scaled down](images/preview.jpg)
 
 ## Start-up
 
@@ -354,31 +445,44 @@ matrices) at the measured rate of a large float32 matrix product.
 
 def main() -> int:
     """Run all parts and write the page."""
-    quick = FLAGS.quick
-    output = Path(FLAGS.output)
-    (output / "images").mkdir(parents=True, exist_ok=True)
+    quick, output = FLAGS.quick, Path(FLAGS.output)
+    images = output / "images"
+    images.mkdir(parents=True, exist_ok=True)
     with quiet_import():
         import tensorflow  # noqa: F401
+    prepare()
     size, plain_size, steps = (96, 96, 30) if quick else (512, 384, 1000)
-    sizes = (64, 96) if quick else (128, 256, 512, 1024)
-    parts: dict[str, Any] = {"start": start_up(), "floor": against_floor(sizes)}
+    small, large = (128, 256) if quick else (256, 1024)
+    parts = {
+        "start": start_up(),
+        "floor": against_floor((64, 96) if quick else (128, 256, 512, 1024)),
+    }
     parts["tutorial"], first = against_tutorial(size, steps)
     parts["neural"], second = against_neural_style(plain_size, steps)
+    parts["previews"] = previews(small, large, images / "preview.jpg")
     plot(
         {"the tutorial's objective": first, "neural-style's objective": second},
-        output / "images" / "benchmark.png",
+        images / "benchmark.png",
     )
     page = PAGE.format(
-        machine=f"{platform.machine()}, {os.cpu_count()} cores",
+        machine=f"{processor()}, {os.cpu_count()} cores",
         date=time.strftime("%Y-%m-%d"),
-        size=size,
-        plain_size=plain_size,
-        steps=steps,
+        **{"size": size, "plain_size": plain_size, "steps": steps},
+        **{"small": small, "large": large},
         **{name: "\n".join(rows) for name, rows in parts.items()},
     )
     (output / "benchmarks.md").write_text(page, encoding="utf-8")
     print(output / "benchmarks.md")
     return 0
+
+
+def processor() -> str:
+    """Return the processor's name where the system tells, else its kind."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -191,7 +191,38 @@ class TestRunDirectory:
         )
         assert job.run_job(config, inputs, folder) == "converged"
         assert record(folder)["stopped"] == "converged"
+        (scale,) = record(folder)["scales"]
+        assert scale["ended"] == "converged"
         assert files(folder) == FINISHED
+
+    def test_the_record_tells_why_each_scale_ended(self, config, inputs, folder):
+        config = config.with_overrides(
+            {
+                **{"size": 32, "pyramid": {"min_size": 16, "steps": [25, 3]}},
+                "optimizer.tolerance": 0.9,
+            }
+        )
+        assert job.run_job(config, inputs, folder) == "finished"
+        first, last = record(folder)["scales"]
+        with (folder / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert first["ended"] == "converged"
+        assert first["steps"] in (10, 20)
+        assert last["ended"] == "steps"
+        assert last["steps"] == 3
+        assert last["total"] == float(rows[-1]["total"])
+        assert last["size"] == [32, 22]
+        seconds = first["seconds"] + last["seconds"]
+        assert seconds == pytest.approx(float(rows[-1]["seconds"]), abs=0.011)
+
+    def test_the_record_of_an_interrupted_run_says_at_which_scale(
+        self, config, inputs, folder, events
+    ):
+        config = config.with_overrides(TWO_SCALES)
+        events[3] = send(signal.SIGINT)
+        job.run_job(config, inputs, folder)
+        ended = [each["ended"] for each in record(folder)["scales"]]
+        assert ended == ["steps", "interrupted"]
 
 
 class TestInterrupted:

@@ -113,7 +113,8 @@ def evaluations_to_reach(value, optimizer, most):
 
 def make(name, objective, start=None, **changes):
     start = objective.start if start is None else start
-    return make_optimizer(Options(name=name, **changes), objective, start)
+    options = Options(name=name, **{"tolerance": 0, **changes})
+    return make_optimizer(options, objective, start)
 
 
 @pytest.fixture(scope="module")
@@ -392,3 +393,45 @@ def test_lbfgs_remembers_as_many_moves_as_asked(quadratic):
         totals.add(float(optimizer.losses.total))
         assert optimizer.state()["moves"].shape == (history, *SHAPE)
     assert len(totals) == 3
+
+
+class TestTolerance:
+    """Ten steps that gain less than this share are the last ones."""
+
+    def run(self, quadratic, tolerance):
+        """Return the totals after each ten steps."""
+        optimizer = make("lbfgs", quadratic, tolerance=tolerance)
+        optimizer.start()
+        totals = [float(optimizer.losses.total)]
+        while not optimizer.converged and len(totals) < 9:
+            for _ in range(10):
+                assert not optimizer.converged  # in the middle of ten
+                optimizer.step()
+            totals.append(float(optimizer.losses.total))
+        return np.array(totals)
+
+    @pytest.mark.parametrize("tolerance", [0.5, 0.1, 0.01])
+    def test_ends_after_ten_such_steps(self, quadratic, tolerance):
+        totals = self.run(quadratic, tolerance)
+        gains = 1 - totals[1:] / totals[:-1]
+        assert (gains[:-1] >= tolerance).all()
+        assert gains[-1] < tolerance
+
+    def test_the_smaller_the_longer(self, quadratic):
+        first, second, third = (self.run(quadratic, each) for each in (0.99, 0.9, 0.01))
+        assert len(first) < len(second) < len(third)
+
+    def test_survives_a_restart(self, quadratic):
+        """Three steps before the check, the state moves into another optimizer."""
+        totals = self.run(quadratic, 0.1)
+        first = make("lbfgs", quadratic, tolerance=0.1)
+        first.start()
+        for _ in range(10 * (len(totals) - 1) - 3):
+            first.step()
+        second = make("lbfgs", quadratic, tf.fill(SHAPE, 0.5), tolerance=0.1)
+        second.restore(first.state())
+        converged = []
+        for _ in range(3):
+            second.step()
+            converged.append(second.converged)
+        assert converged == [False, False, True]

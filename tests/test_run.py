@@ -440,7 +440,8 @@ class TestInterruption:
     def test_by_ctrl_c(self, tfstyle, desk):
         """With the real network, in a process of its own, at whatever step it is."""
         layers = ("--set", "objective.content_layers={block2_conv2: 1}")
-        flags = (*TINY, *layers, "--output", "run", "--set", "pyramid.steps=[100]")
+        steps = ("--set", "pyramid.steps=[100]", "--set", "optimizer.tolerance=0")
+        flags = (*TINY, *layers, *steps, "--output", "run")
         started = process(*flags, cwd=desk)
         log = desk / "run" / "log.csv"
         while started.poll() is None and not (

@@ -42,14 +42,18 @@ IMPORTS = {
     "transfer": (
         "config device images inputs checkpoint pyramid extractor objective optimizers"
     ),
+    "record": "config device pyramid weights transfer",
     "job": (
-        "config device images inputs checkpoint pyramid weights memory observers "
+        "config device images inputs checkpoint pyramid memory observers record "
         "transfer"
     ),
     "run": "command config inputs checkpoint job",
     "__init__": "config transfer",
 }
-LIGHT = "config images weights command memory pyramid checkpoint inputs observers job"
+LIGHT = (
+    "config images weights command memory pyramid checkpoint inputs observers record "
+    "job"
+)
 
 
 def name_of(path):

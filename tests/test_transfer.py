@@ -224,6 +224,13 @@ class TestSteps:
     def test_losses_are_plain_numbers(self, steps):
         assert all(type(value) is float for step in steps for value in step.losses)
 
+    def test_many_scales_draw_no_warning(self, tiny_vgg19, photo, painting, caplog):
+        pyramid = {"min_size": 17, "steps": [1]}
+        config = make_config({**TINY, "size": 544, "pyramid": pyramid})
+        steps = [step for step, _, _ in run(config, make_inputs(photo, painting))]
+        assert steps[-1].scales == 6
+        assert caplog.messages == []
+
     def test_a_run_that_cannot_improve_ends(self, tiny_vgg19, photo, painting):
         config = make_config(
             {**TINY, "objective.style_weight": 0, "objective.tv_weight": 0}
@@ -275,6 +282,7 @@ EFFECTS = {
     "objective.tv_reduction": ({}, {"objective.tv_reduction": "sum"}),
     "optimizer.name": ({}, ADAM),
     "optimizer.history": ({}, {"optimizer.history": 1}),
+    "optimizer.tolerance": ({"pyramid.steps": [11]}, {"optimizer.tolerance": 0.999}),
     "optimizer.learning_rate": (ADAM, {"optimizer.learning_rate": 0.05}),
     "optimizer.beta_1": (ADAM, {"optimizer.beta_1": 0.5}),
     "optimizer.beta_2": (ADAM, {"optimizer.beta_2": 0.5}),

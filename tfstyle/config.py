@@ -145,6 +145,7 @@ class Optimizer(Section):
 
     name: Literal["lbfgs", "adam"] = "lbfgs"
     history: Annotated[Integer, Field(ge=1, le=100)] = 10
+    tolerance: Annotated[Float, Field(ge=0, lt=1)] = 0.001
     learning_rate: Annotated[Float, Field(gt=0)] = 0.02
     beta_1: Annotated[Float, Field(ge=0, lt=1)] = 0.9
     beta_2: Annotated[Float, Field(ge=0, lt=1)] = 0.999

@@ -1,6 +1,7 @@
 """TensorFlow's devices: chosen by TensorFlow, prepared and named here."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -43,6 +44,12 @@ def prepare() -> None:
         with contextlib.suppress(RuntimeError):  # it is in use already: too late
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
+    tf.get_logger().addFilter(_not_about_retracing)
+
+
+def _not_about_retracing(record: logging.LogRecord) -> bool:
+    # Each size of a run traces its graphs once, which TensorFlow takes for a mistake.
+    return "retracing" not in str(record.msg)
 
 
 def fastest_precision() -> str:

@@ -8,12 +8,10 @@ import contextlib
 import itertools
 import json
 import os
-import platform
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,7 @@ from tfstyle.inputs import Inputs, checksums, size_at
 from tfstyle.memory import estimate_gib
 from tfstyle.observers import Checkpoints, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
-from tfstyle.weights import sha256, weights_path
+from tfstyle.record import make_record
 
 if TYPE_CHECKING:
     from tfstyle.transfer import Step
@@ -212,40 +210,12 @@ def save_run(
     """Write picture and record; keep a checkpoint only if there is more to do."""
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
     save_image(folder / RESULT, step.image(), text)
-    write_text(
-        folder / RECORD, json.dumps(_record(config, step, stopped, seconds), indent=2)
-    )
+    record = make_record(config, step, stopped, seconds, folder / LOG)
+    write_text(folder / RECORD, json.dumps(record, indent=2))
     if stopped in ("finished", "converged"):
         (folder / CHECKPOINT).unlink(missing_ok=True)
     else:
         checkpoints.save(step)
-
-
-def _record(
-    config: StyleConfig, step: "Step", stopped: str, seconds: float
-) -> dict[str, Any]:
-    weights = weights_path(config.extractor.weights)
-    peak = device.peak_memory_gib()
-    return {
-        "stopped": stopped,
-        "steps": step.step,
-        "losses": step.losses._asdict(),
-        "size": [step.width, step.height],
-        "seconds": {"optimising": round(step.seconds, 2), "in all": round(seconds, 2)},
-        "peak_memory_gib": round(peak, 2) if peak else None,
-        "device": device.device_name(),
-        "precision": step.precision,
-        "seed": config.seed,
-        "weights": config.extractor.weights,
-        "weights_sha256": sha256(weights) if weights.is_file() else None,
-        "versions": {
-            "tfstyle": tfstyle.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
-        },
-        "machine": f"{platform.system()} {platform.machine()}",
-        "finished_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:

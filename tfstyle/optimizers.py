@@ -26,7 +26,7 @@ class Optimizer(Protocol):
     image: tf.Variable  # (1, h, w, 3), in [0, 1]
     losses: Losses  # of the image as it is
     evaluations: int  # of the objective, so far
-    converged: bool  # no step improves the image any more
+    converged: bool  # steps do not improve the image any more
 
     def start(self) -> None:
         """Evaluate the image as it is."""
@@ -127,10 +127,14 @@ class LBFGS:
         self._moves = tf.Variable(ring)
         self._changes = tf.Variable(ring)
         self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
+        self._tolerance = options.tolerance
+        self._taken = tf.Variable(0, dtype=tf.int64)  # steps
+        self._mark = tf.Variable(np.nan)  # the total when progress was last checked
 
     def start(self) -> None:
         self.losses, gradient = self._evaluate(self.image.read_value())
         self._gradient.assign(gradient)
+        self._mark.assign(self.losses.total)
 
     def step(self) -> None:
         found = self._line_search(self._direction())
@@ -143,6 +147,15 @@ class LBFGS:
         else:
             self.losses, image, gradient = found
             self._accept(image, gradient)
+            self._check_progress()
+
+    def _check_progress(self) -> None:
+        """Say that it has converged if PATIENCE steps gained next to nothing."""
+        self._taken.assign_add(1)
+        if self._taken % PATIENCE == 0:
+            total, enough = self.losses.total, 1 - self._tolerance
+            self.converged = bool(total > self._mark * enough)
+            self._mark.assign(total)
 
     def state(self) -> State:
         return _save(self._variables(), self)
@@ -157,6 +170,8 @@ class LBFGS:
             "moves": self._moves,
             "changes": self._changes,
             "pairs": self._pairs,
+            "taken": self._taken,
+            "mark": self._mark,
         }
 
     def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
@@ -206,24 +221,32 @@ class LBFGS:
         direction = -gradient * free
         # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
         scale = FIRST_CHANGE / (tf.reduce_mean(tf.abs(direction)) + TINY)
-        known, pairs = tf.constant(False), []
-        for age in range(self._moves.shape[0]):  # the newest first
-            slot = (self._pairs - 1 - age) % self._moves.shape[0]
-            move, change = self._moves[slot] * free, self._changes[slot] * free
+        history = self._moves.shape[0]
+        count = tf.minimum(self._pairs, history)
+        shares, inverses, known = tf.zeros(history), tf.zeros(history), False
+        # Loops of TensorFlow's, not unrolled: one pair at a time is in memory.
+        for age in tf.range(count):  # the newest first
+            move, change = self._pair(age, free)
             curvature, squared = _dot(move, change), _dot(change, change)
-            valid = (age < self._pairs) & (
-                curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
-            )
+            valid = curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
             inverse = tf.where(valid, 1 / tf.where(valid, curvature, 1.0), 0.0)
             share = inverse * _dot(move, direction)
             direction -= share * change
             scale = tf.where(valid & ~known, curvature / (squared + TINY), scale)
             known |= valid
-            pairs.append((move, change, inverse, share))
+            shares = tf.tensor_scatter_nd_update(shares, [[age]], [share])
+            inverses = tf.tensor_scatter_nd_update(inverses, [[age]], [inverse])
         direction *= scale
-        for move, change, inverse, share in reversed(pairs):
-            direction += (share - inverse * _dot(change, direction)) * move
+        for age in tf.range(count - 1, -1, -1):
+            move, change = self._pair(age, free)
+            direction += (shares[age] - inverses[age] * _dot(change, direction)) * move
         return direction
+
+    def _pair(self, age: tf.Tensor, free: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return move and gradient change of `age` steps ago, over the free pixels."""
+        slot = (self._pairs - 1 - age) % self._moves.shape[0]
+        move, change = tf.gather(self._moves, slot), tf.gather(self._changes, slot)
+        return move * free, change * free
 
     @tf.function
     def _accept(self, image: tf.Tensor, gradient: tf.Tensor) -> None:
@@ -235,6 +258,7 @@ class LBFGS:
         self._gradient.assign(gradient)
 
 
+PATIENCE = 10  # steps that together lower the total by less than the tolerance
 MAX_TRIALS = 12  # of a line search
 SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
 FIRST_CHANGE = 0.01  # mean change of a pixel in the first step, as a share of its range

@@ -46,7 +46,7 @@ class Step:
     progress: float  # share of the whole run's work that is done, 0 to 1
     precision: str  # that the network computes in
     losses: Losses  # of this very image, as floats
-    converged: bool  # this scale's optimum was found before its steps were used up
+    converged: bool  # this scale ends here, before its steps are used up
     last: bool  # the run ends with this step
     image: Callable[[], Picture]
     checkpoint: Callable[[], Checkpoint]
@@ -136,7 +136,7 @@ def optimize(
             objective.value_and_gradient,
             to_tensor(resize(image, *size)),
         )
-        retry = auto and precision != "float32"
+        retry = auto and precision != "float32" and index == len(scales) - 1
         report = partial(
             _report, objective, optimizer, scales, index, precision, retry, began
         )
@@ -150,7 +150,7 @@ def optimize(
             yield report(taken, count)
         image = optimizer.image.numpy()[0]
         if optimizer.converged and retry:
-            # Rounding may hide what is left to gain: go on where there is less of it.
+            # Rounding may hide what is left to gain: finish where there is less of it.
             precision = "float32"
             network = make_network(config, precision)
         else:
