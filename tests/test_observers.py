@@ -182,11 +182,7 @@ class TestWords:
         ],
     )
     def test_time_left(self, seconds, progress, expected):
-        step = make_step(1, seconds=seconds, progress=progress)
-        assert time_left(step) == expected
-
-    def test_nothing_is_left_after_the_last_step(self):
-        assert time_left(make_step(5, converged=True, last=True)) == ""
+        assert time_left(progress, seconds) == expected
 
 
 class TestSnapshots:

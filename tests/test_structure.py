@@ -29,6 +29,7 @@ IMPORTS = {
     "images": "",
     "weights": "",
     "command": "",
+    "options": "config",
     "device": "",
     "losses": "",
     "memory": "config",
@@ -44,15 +45,39 @@ IMPORTS = {
     ),
     "record": "config device pyramid weights transfer",
     "job": (
-        "config device images inputs checkpoint pyramid memory observers record "
-        "transfer"
+        "command config device images inputs checkpoint pyramid memory observers "
+        "record transfer"
     ),
-    "run": "command config inputs checkpoint job",
+    "run": "command inputs checkpoint job options",
+    "studies.__init__": "",
+    "studies.study": "config",
+    "studies.table": "job",
+    "studies.sheet": "images inputs weights",
+    "studies.runs": "config device inputs checkpoint objective observers job transfer",
+    "studies.measures": "config images inputs pyramid objective transfer",
+    "studies.grid": (
+        "command config device images inputs observers job transfer studies.measures "
+        "studies.runs studies.sheet studies.study studies.table"
+    ),
+    "studies.feature_maps": (
+        "config device extractor images inputs pyramid job studies.sheet studies.table"
+    ),
+    "studies.gram_matrices": (
+        "config device images inputs losses pyramid job transfer studies.runs "
+        "studies.sheet studies.table"
+    ),
+    "studies.film": (
+        "config images inputs pyramid observers job transfer studies.runs "
+        "studies.sheet studies.table"
+    ),
+    "studies.recognition": "device inputs",
+    "notebook": "inputs objective transfer",
     "__init__": "config transfer",
 }
 LIGHT = (
-    "config images weights command memory pyramid checkpoint inputs observers record "
-    "job"
+    "config images weights command options memory pyramid checkpoint inputs observers "
+    "record job studies.study studies.sheet studies.runs studies.grid studies.film "
+    "studies.feature_maps studies.gram_matrices studies.recognition"
 )
 
 
@@ -89,7 +114,7 @@ def ours(path):
     for name in imported(parse(path)):
         parts = name.split(".")
         if parts[0] == "tfstyle":
-            found |= {part for part in parts[1:2] if part in known}
+            found |= {".".join(parts[1:3]), *parts[1:2]} & known
     return found
 
 

@@ -429,9 +429,9 @@ class TestSizes:
         sizes = [(step.height, step.width) for step in steps[1:]]
         assert sizes == expected
 
-    def test_a_finer_one_begins_with_what_the_coarser_one_found(
-        self, tiny_vgg19, photo, painting, monkeypatch
-    ):
+    @pytest.fixture
+    def starts(self, monkeypatch):
+        """The images that the optimizers of a run begin with, filled as it goes."""
         starts = []
         make = transfer.make_optimizer
 
@@ -440,9 +440,27 @@ class TestSizes:
             return make(options, objective, image)
 
         monkeypatch.setattr(transfer, "make_optimizer", spy)
-        steps = run(make_config(TWO_SCALES), make_inputs(photo, painting))
+        return starts
+
+    def test_a_finer_one_begins_with_what_the_coarser_one_found(
+        self, tiny_vgg19, photo, painting, starts
+    ):
+        config = make_config({**TWO_SCALES, "init": "noise"})
+        steps = run(config, make_inputs(photo, painting))
         coarse = steps[3][1]
         np.testing.assert_array_equal(starts[1], transfer.resize(coarse, 22, 32))
+
+    def test_a_finer_one_adds_the_details_of_its_start(
+        self, tiny_vgg19, photo, painting, starts
+    ):
+        """What the coarser one changed is enlarged, and added to the finer start."""
+        steps = run(make_config(TWO_SCALES), make_inputs(photo, painting))
+        coarse, resize = steps[3][1], transfer.resize
+        start = resize(photo, 22, 32)
+        changed = resize(coarse, 22, 32) - resize(resize(start, 11, 16), 22, 32)
+        expected = np.clip(start + changed, 0, 1)
+        np.testing.assert_allclose(starts[1], expected, atol=1e-6)
+        assert np.abs(starts[1] - resize(coarse, 22, 32)).max() > 0.01
 
     def test_a_style_keeps_its_ratio(self, tiny_vgg19, photo, painting, monkeypatch):
         seen = []

@@ -10,6 +10,10 @@ FLAGS = flags.FLAGS
 flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
 
 
+class RunError(RuntimeError):
+    """Something went wrong on the way; what a step or more had done was saved."""
+
+
 def command(
     run: Callable[[], int], usage: str, argv: Sequence[str] | None = None
 ) -> int:
@@ -17,7 +21,7 @@ def command(
 
     Returns:
         The exit code: that of `run`; 2 for a bad flag, config or input, which `run`
-        reports as a ValueError; 130 if interrupted by Ctrl-C.
+        reports as a ValueError; 1 for a RunError; 130 if interrupted by Ctrl-C.
     """
     warnings.showwarning = lambda message, *_: complain(f"warning: {message}")
     try:
@@ -33,15 +37,20 @@ def command(
     except (ValueError, flags.Error) as error:
         complain(f"error: {error}")
         return 2
+    except RunError as error:
+        complain(f"error: the run failed: {error}")
+        return 1
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
 
 
 def _flags_help(module: str) -> str:
-    if module == "__main__":  # absl knows the program by its file
-        return FLAGS.main_module_help()
-    return FLAGS.module_help(module)
+    # absl knows the program by its file
+    own = FLAGS.main_module_help() if module == "__main__" else ""
+    known = FLAGS.flags_by_module_dict()
+    shared = [name for name in (module, "tfstyle.options") if name in known]
+    return own + "\n".join(FLAGS.module_help(name) for name in shared)
 
 
 def complain(message: str) -> None:

@@ -166,6 +166,7 @@ class Output(Section):
 
     snapshot_every: Annotated[Integer, Field(ge=0)] = 0
     checkpoint_every: Weight = 30.0
+    film: Literal["gif", "webp", "mp4"] | None = None
 
 
 class StyleConfig(Section):
@@ -218,9 +219,23 @@ def load_config(path: str | os.PathLike[str]) -> StyleConfig:
     Raises:
         ValueError: if the file cannot be read, is not YAML, or has a bad key or value.
     """
+    data = read_yaml(path)
+    try:
+        config = validate({} if data is None else data)
+    except ValueError as error:
+        raise ValueError(f"config {path}: {error}") from error
+    return locate_paths(config, path)
+
+
+def read_yaml(path: str | os.PathLike[str]) -> Any:
+    """Read a YAML file without duplicate keys or aliases, as plain data.
+
+    Raises:
+        ValueError: if it cannot be read or is not YAML.
+    """
     path = Path(path)
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ValueError(
@@ -229,11 +244,6 @@ def load_config(path: str | os.PathLike[str]) -> StyleConfig:
         ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"config {path} is not valid YAML: {_flat(error)}") from error
-    try:
-        config = validate({} if data is None else data)
-    except ValueError as error:
-        raise ValueError(f"config {path}: {error}") from error
-    return _locate_paths(config, path)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -266,15 +276,15 @@ def validate(data: Any) -> StyleConfig:
     try:
         return StyleConfig.model_validate(data)
     except ValidationError as error:
-        raise ValueError(_explain(error)) from error
+        raise ValueError(explain(error, StyleConfig)) from error
 
 
-def _explain(error: ValidationError) -> str:
-    """Say the first of pydantic's complaints in one line."""
+def explain(error: ValidationError, model: type[Section]) -> str:
+    """Say the first of pydantic's complaints about a `model` in one line."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
-        known = _fields(first["loc"][:-1])
+        known = _fields(model, first["loc"][:-1])
         name = str(first["loc"][-1])
         hint = nearest(name, known) or f"; the keys here are {', '.join(known)}"
         text = f"{key} is not a known key{hint}"
@@ -289,9 +299,8 @@ def _explain(error: ValidationError) -> str:
     return text + (f" (and {more} more)" if more else "")
 
 
-def _fields(location: Sequence[int | str]) -> list[str]:
+def _fields(model: Any, location: Sequence[int | str]) -> list[str]:
     """Return the names of the keys that the section at `location` has."""
-    model: Any = StyleConfig
     for part in location:
         if isinstance(part, str):
             model = model.model_fields[part].annotation
@@ -327,27 +336,36 @@ SECTIONS = frozenset(
 )
 
 
-def _locate_paths(config: StyleConfig, config_path: Path) -> StyleConfig:
+def locate_paths(
+    config: StyleConfig, config_path: str | os.PathLike[str]
+) -> StyleConfig:
     """Replace each path that is not in the working folder but beside the config."""
-
-    def locate(path: str | None) -> str | None:
-        if path is None or Path(path).exists():
-            return path
-        for folder in Path(os.path.abspath(config_path)).parents[:3]:
-            found = os.path.normpath(folder / path)
-            if os.path.exists(found):
-                return found if config_path.is_absolute() else os.path.relpath(found)
-        return path
-
     data = config.model_dump()
-    data["content"]["path"] = locate(config.content.path)
-    for style in data["styles"]:
-        style["path"] = locate(style["path"])
+    for picture in (data["content"], *data["styles"]):
+        if picture["path"] is not None:
+            picture["path"] = locate(picture["path"], config_path)
     if config.init not in ("content", "noise", "style"):
-        data["init"] = locate(config.init)
+        data["init"] = locate(config.init, config_path)
     if config.extractor.weights not in ("bundled", "imagenet"):
-        data["extractor"]["weights"] = locate(config.extractor.weights)
+        weights = locate(config.extractor.weights, config_path)
+        data["extractor"]["weights"] = weights
     return StyleConfig.model_validate(data)
+
+
+def locate(path: str, config_path: str | os.PathLike[str]) -> str:
+    """Find a relative path in the working folder, else in the folders above a config.
+
+    Those are the folders of the repository that the config came with. A path that is
+    nowhere comes back as it was.
+    """
+    if Path(path).exists():
+        return path
+    for folder in Path(os.path.abspath(config_path)).parents[:4]:
+        found = os.path.normpath(folder / path)
+        if os.path.exists(found):
+            absolute = Path(config_path).is_absolute()
+            return found if absolute else os.path.relpath(found)
+    return path
 
 
 class _StrictLoader(yaml.SafeLoader):

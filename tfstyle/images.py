@@ -4,18 +4,28 @@ An image is RGB (the sRGB color space), float32, in [0, 1], (height, width, 3).
 """
 
 import contextlib
+import importlib.util
 import logging
 import os
+import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import (
+    Image,
+    ImageCms,
+    ImageDraw,
+    ImageFont,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 FloatArray = npt.NDArray[np.float32]
 StrPath = str | os.PathLike[str]
@@ -35,6 +45,7 @@ _WRITABLE: dict[str, tuple[str, dict[str, Any]]] = {
     ".tiff": _TIFF,
 }
 
+_FRAME, _LAST_FRAME = 50, 2000  # of a film, milliseconds
 _ORIENTATION = 274  # EXIF tag
 _DEEP_GREY = ("I", "I;16", "I;16B", "F")  # Pillow's modes of more than 8 bits
 # ICC color space: the mode it describes, and the modes that may be taken for it.
@@ -109,6 +120,104 @@ def save_image(
             f"Cannot save {path}: {error.strerror or error}; check the folder's "
             "permissions and free space."
         ) from error
+
+
+def save_film(path: StrPath, frames: Sequence[npt.NDArray[np.uint8]]) -> None:
+    """Write frames as a film of 20 frames a second that rests on the last one.
+
+    Args:
+        path: ends in .gif, .webp or .mp4; the file appears whole or not at all.
+        frames: (height, width, 3) each, of one size.
+
+    Raises:
+        ValueError: another suffix, or .mp4 without the extra [film].
+        OSError: the disk does not take the file.
+    """
+    path = Path(path)
+    check_film(path.suffix)
+    data = _video(frames) if path.suffix == ".mp4" else _animation(path, frames)
+    _write_atomically(path, data)
+
+
+def check_film(suffix: str) -> None:
+    """Check that a film can be written in the format that the suffix names.
+
+    Raises:
+        ValueError: if not.
+    """
+    if suffix not in (".gif", ".webp", ".mp4"):
+        raise ValueError(
+            f"got a film's suffix {suffix!r}; expected .gif, .webp or .mp4: rename it."
+        )
+    if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise ValueError(
+            "an MP4 film needs FFmpeg; pip install 'tfstyle[film]', or choose gif or "
+            "webp."
+        )
+
+
+def _animation(path: Path, frames: Sequence[npt.NDArray[np.uint8]]) -> bytes:
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    durations = [*[_FRAME] * len(rest), _LAST_FRAME]
+    buffer = BytesIO()
+    options: dict[str, Any] = {"quality": 85} if path.suffix == ".webp" else {}
+    first.save(
+        buffer,
+        path.suffix[1:].upper(),
+        save_all=True,
+        append_images=rest,
+        duration=durations,
+        loop=0,
+        **options,
+    )
+    return buffer.getvalue()
+
+
+def _video(frames: Sequence[npt.NDArray[np.uint8]]) -> bytes:
+    import imageio_ffmpeg
+
+    height, width = (
+        side - side % 2 for side in frames[0].shape[:2]
+    )  # H.264 wants even
+    held = [*frames, *[frames[-1]] * (_LAST_FRAME // _FRAME)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        writer = imageio_ffmpeg.write_frames(
+            str(path), (width, height), fps=1000 / _FRAME, macro_block_size=2
+        )
+        writer.send(None)
+        for frame in held:
+            writer.send(np.ascontiguousarray(frame[:height, :width]))
+        writer.close()
+        return path.read_bytes()
+
+
+def draw_text(text: str, font: StrPath, size: int, width: int) -> FloatArray:
+    """Return lines of black text on white, centered in (height, width, 3).
+
+    Args:
+        text: broken between words where a line is full, and cut where a word is too
+            long for one.
+        font: file of a TrueType or OpenType font.
+        size: of the font, pixels.
+        width: of the picture, pixels.
+    """
+    letters = ImageFont.truetype(font, size)
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and letters.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            while letters.getlength(word) > width and len(word) > 1:
+                word = word[:-1]
+            lines.append(word)
+    pitch = round(1.3 * size)
+    image = Image.new("RGB", (width, pitch * max(len(lines), 1)), "white")
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        draw.text((width / 2, pitch * (number + 0.5)), line, "black", letters, "mm")
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def load_text(path: StrPath) -> dict[str, str]:

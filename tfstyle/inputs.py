@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,16 @@ def checksums(config: StyleConfig, inputs: Inputs) -> dict[str, str]:
     }
 
 
-def load_inputs(config: StyleConfig) -> Inputs:
+Load = Callable[[str], Picture]
+"""The path of a picture to its pixels."""
+
+
+def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
     """Read the pictures that the config names.
+
+    Args:
+        config: with the paths.
+        load: reads one; several runs may share one that remembers.
 
     Raises:
         ValueError: if a path is missing, a file is no picture, or one is too small for
@@ -52,19 +60,19 @@ def load_inputs(config: StyleConfig) -> Inputs:
     if config.extractor.weights != "imagenet":
         weights_path(config.extractor.weights)
     inputs = Inputs(
-        content=load_image(config.content.path),
-        styles=[load_image(str(style.path)) for style in config.styles],
-        start=load_start(config),
+        content=load(config.content.path),
+        styles=[load(str(style.path)) for style in config.styles],
+        start=load_start(config, load),
     )
     check_inputs(config, inputs)
     return inputs
 
 
-def load_start(config: StyleConfig) -> Picture | None:
+def load_start(config: StyleConfig, load: Load = load_image) -> Picture | None:
     """Read the picture to start from, where `init` is the path of one."""
     if config.init in ("content", "noise", "style"):
         return None
-    return load_image(config.init)
+    return load(config.init)
 
 
 def as_picture(picture: Any) -> Picture:

@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 import tfstyle
 from tfstyle import device
 from tfstyle.checkpoint import Checkpoint
+from tfstyle.command import RunError
 from tfstyle.config import StyleConfig
-from tfstyle.images import save_image
+from tfstyle.images import check_film, save_image
 from tfstyle.inputs import Inputs, checksums, size_at
 from tfstyle.memory import estimate_gib
-from tfstyle.observers import Checkpoints, Log, Observer, Progress, Snapshots
+from tfstyle.observers import Checkpoints, Film, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
 from tfstyle.record import make_record
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Step
+    from tfstyle.transfer import Build, Step
 
 RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
 CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"
@@ -38,12 +39,22 @@ def run_job(
     inputs: Inputs,
     folder: Path,
     resume: Checkpoint | None = None,
+    progress: Observer | None = None,
+    build: "Build | None" = None,
 ) -> str:
     """Run the optimisation into a folder that `check_folder` has found good.
 
     The folder is touched once the first step is there, so that a run that cannot begin
     leaves no trace. Whatever ends the run, the picture as it is then is saved; if the
     end came early, a checkpoint to resume from stays beside it.
+
+    Args:
+        config: all options.
+        inputs: the pictures.
+        folder: where the run goes.
+        resume: where it goes on.
+        progress: tells the user how far it is; by default a bar of its own.
+        build: makes the network, see `transfer.optimize`.
 
     Returns:
         Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
@@ -53,21 +64,18 @@ def run_job(
         RunError: if anything went wrong on the way, after saving.
     """
     started = time.perf_counter()
+    if config.output.film:
+        check_film(f".{config.output.film}")
     with device.quiet_import():
         from tfstyle.transfer import optimize
-    steps = optimize(config, inputs, resume)
-    try:
-        first = next(steps)
-    except ValueError:
-        raise
-    except Exception as error:
-        raise _failure(error) from error
+    steps = optimize(config, inputs, resume, build)
+    first = _first(steps)
     open_folder(folder, config, resume=resume is not None)
     checkpoints = Checkpoints(folder / CHECKPOINT, config, checksums(config, inputs))
     step, stopped = first, "failed"
     try:
         with contextlib.ExitStack() as stack:
-            observers = _observers(config, folder, resume)
+            observers = _observers(config, folder, resume, progress)
             for observer in observers:
                 stack.callback(getattr(observer, "close", lambda: None))
             watchers: list[Observer] = [*observers, checkpoints]
@@ -87,8 +95,13 @@ def run_job(
     return stopped
 
 
-class RunError(RuntimeError):
-    """Something went wrong; what a first step or more had done was saved."""
+def _first(steps: Iterator["Step"]) -> "Step":
+    try:
+        return next(steps)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise _failure(error) from error
 
 
 def _failure(error: Exception) -> RunError:
@@ -97,12 +110,18 @@ def _failure(error: Exception) -> RunError:
 
 
 def _observers(
-    config: StyleConfig, folder: Path, resume: Checkpoint | None
+    config: StyleConfig,
+    folder: Path,
+    resume: Checkpoint | None,
+    progress: Observer | None,
 ) -> list[Observer]:
     resumed = resume.step if resume else None
-    observers: list[Observer] = [Log(folder / LOG, resumed), Progress()]
+    observers: list[Observer] = [Log(folder / LOG, resumed), progress or Progress()]
     if config.output.snapshot_every:
         observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
+    if config.output.film:
+        steps = sum(scale.steps for scale in schedule(config.pyramid, config.size))
+        observers.append(Film(folder / f"film.{config.output.film}", steps))
     return observers
 
 
@@ -150,6 +169,23 @@ def check_folder(
         raise ValueError(
             "--resume and --overwrite exclude each other; give one of them"
         )
+    check_writable(folder)
+    names = (RESULT, CHECKPOINT, LOG, RECORD, CONFIG, SNAPSHOTS)
+    earlier = [name for name in names if (folder / name).exists()]
+    if earlier and not (resume or overwrite or dry_run):
+        ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
+        raise ValueError(
+            f"output {folder} holds an earlier run ({earlier[0]}); "
+            f"choose another --output, or give {ways}"
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be made in `folder`, without making it.
+
+    Raises:
+        ValueError: if not.
+    """
     try:
         parents = (folder, *folder.absolute().parents)
         parent = next(each for each in parents if each.exists())
@@ -164,14 +200,6 @@ def check_folder(
             f"output {folder}: nothing can be written there ({error.strerror}); "
             "choose another folder with --output"
         ) from error
-    names = (RESULT, CHECKPOINT, LOG, RECORD, CONFIG, SNAPSHOTS)
-    earlier = [name for name in names if (folder / name).exists()]
-    if earlier and not (resume or overwrite or dry_run):
-        ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
-        raise ValueError(
-            f"output {folder} holds an earlier run ({earlier[0]}); "
-            f"choose another --output, or give {ways}"
-        )
 
 
 def open_folder(folder: Path, config: StyleConfig, resume: bool = False) -> None:
@@ -211,6 +239,7 @@ def save_run(
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
     save_image(folder / RESULT, step.image(), text)
     record = make_record(config, step, stopped, seconds, folder / LOG)
+    record["pictures"] = checkpoints.pictures
     write_text(folder / RECORD, json.dumps(record, indent=2))
     if stopped in ("finished", "converged"):
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
 from tqdm import tqdm
 
 from tfstyle.checkpoint import save_checkpoint
 from tfstyle.config import StyleConfig
-from tfstyle.images import save_image
+from tfstyle.images import fit_size, resize, save_film, save_image, to_uint8
 
 if TYPE_CHECKING:
     from tfstyle.transfer import Step
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Observer = Callable[["Step"], object]
 
 
-class Progress:
+class Bar:
     """A progress bar on a terminal; elsewhere a plain line every few seconds."""
 
     LINE_EVERY = 10.0  # seconds
@@ -38,23 +39,31 @@ class Progress:
                 smoothing=0.1,
             )
 
-    def __call__(self, step: "Step") -> None:
+    def show(self, share: float, seconds: float, text: str, last: bool) -> None:
+        """Say that a share of the work was done in so many seconds."""
         if self._bar is not None:
-            self._bar.set_description_str(describe(step), refresh=False)
-            self._bar.update(step.progress - self._bar.n)
-        elif step.seconds - self._last_line >= self.LINE_EVERY or step.last:
-            self._last_line = step.seconds
-            left = time_left(step)
-            print(
-                f"{step.progress:4.0%} {describe(step)}{left}",
-                file=self._stream,
-                flush=True,
-            )
+            self._bar.set_description_str(text, refresh=False)
+            self._bar.update(share - self._bar.n)
+        elif seconds - self._last_line >= self.LINE_EVERY or last:
+            self._last_line = seconds
+            left = "" if last else time_left(share, seconds)
+            print(f"{share:4.0%} {text}{left}", file=self._stream, flush=True)
 
     def close(self) -> None:
         """Leave the terminal in order."""
         if self._bar is not None:
             self._bar.close()
+
+
+class Progress:
+    """How far a run is, in a bar or in lines."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._bar = Bar(stream)
+        self.close = self._bar.close
+
+    def __call__(self, step: "Step") -> None:
+        self._bar.show(step.progress, step.seconds, describe(step), step.last)
 
 
 def describe(step: "Step") -> str:
@@ -68,12 +77,12 @@ def describe(step: "Step") -> str:
     )
 
 
-def time_left(step: "Step") -> str:
+def time_left(share: float, seconds: float) -> str:
     """Return ", 1:05 left", once enough was done to tell."""
-    if not 0.02 < step.progress < 1 or step.last:
+    if not 0.02 < share < 1:
         return ""
-    seconds = round(step.seconds * (1 / step.progress - 1))
-    return f", {seconds // 60}:{seconds % 60:02} left"
+    left = round(seconds * (1 / share - 1))
+    return f", {left // 60}:{left % 60:02} left"
 
 
 class Log:
@@ -129,6 +138,30 @@ class Snapshots:
             save_image(self._folder / f"step_{step.step:06}.png", step.image())
 
 
+class Film:
+    """The optimisation as a film of about a hundred pictures, written at the end."""
+
+    FRAMES, LONG_SIDE = 100, 512
+
+    def __init__(self, path: Path, steps: int) -> None:
+        self._path, self._every = path, max(1, round(steps / self.FRAMES))
+        self._frames: list[np.ndarray] = []
+
+    def __call__(self, step: "Step") -> None:
+        if step.step % self._every == 0 or step.last:
+            long_side = min(max(step.height, step.width), self.LONG_SIDE)
+            size = fit_size(step.height, step.width, long_side)
+            self._frames.append(to_uint8(resize(step.image(), *size)))
+
+    def close(self) -> None:
+        """Write the film, all of it at the size of the last frame."""
+        if not self._frames:
+            return
+        size = self._frames[-1].shape[:2]
+        frames = [to_uint8(resize(f / np.float32(255), *size)) for f in self._frames]
+        save_film(self._path, frames)
+
+
 class Checkpoints:
     """A checkpoint every so many seconds, to resume from."""
 
@@ -138,7 +171,7 @@ class Checkpoints:
         config: StyleConfig,
         pictures: Mapping[str, str] | None = None,
     ) -> None:
-        self._path, self._config, self._pictures = path, config, pictures
+        self._path, self._config, self.pictures = path, config, pictures
         self._saved = 0.0  # the step's seconds at the last save
 
     def __call__(self, step: "Step") -> None:
@@ -148,5 +181,5 @@ class Checkpoints:
     def save(self, step: "Step") -> None:
         """Save a checkpoint now."""
         checkpoint = step.checkpoint()
-        save_checkpoint(self._path, checkpoint, self._config, self._pictures)
+        save_checkpoint(self._path, checkpoint, self._config, self.pictures)
         self._saved = step.seconds

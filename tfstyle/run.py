@@ -7,24 +7,13 @@ config or input; 130 interrupted (the work so far is saved).
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tfstyle.command import command, complain
-
-if TYPE_CHECKING:
-    from tfstyle.config import StyleConfig
+from tfstyle.options import config_from_flags
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("config", None, "YAML file with the options.")
-flags.DEFINE_string("content", None, "Picture whose arrangement is kept.")
-flags.DEFINE_multi_string("style", [], "Picture whose manner is taken; repeatable.")
-flags.DEFINE_integer("size", None, "Long side of the result, in pixels.")
-flags.DEFINE_string("output", None, "Folder for the run; by default runs/CONFIG.")
-flags.DEFINE_multi_string(
-    "set", [], "KEY=VALUE, such as objective.style_weight=30; repeatable."
-)
 flags.DEFINE_bool("resume", False, "Go on with the interrupted run in --output.")
 flags.DEFINE_bool("overwrite", False, "Replace the run that is in --output.")
 flags.DEFINE_bool(
@@ -50,7 +39,7 @@ def transfer_command() -> int:
     """Run one transfer as the flags say."""
     from tfstyle.checkpoint import load_checkpoint
     from tfstyle.inputs import checksums, load_inputs
-    from tfstyle.job import CHECKPOINT, RESULT, RunError, check_folder, plan, run_job
+    from tfstyle.job import CHECKPOINT, RESULT, check_folder, plan, run_job
 
     config = config_from_flags()
     inputs = load_inputs(config)
@@ -63,35 +52,12 @@ def transfer_command() -> int:
     if FLAGS.dry_run:
         print(f"{plan(config, inputs)}\noutput     {folder}")
         return 0
-    try:
-        stopped = run_job(config, inputs, folder, resume)
-    except RunError as error:
-        complain(f"error: the run failed: {error}")
-        return 1
+    stopped = run_job(config, inputs, folder, resume)
     if stopped == "interrupted":
         complain(f"interrupted; the work so far is in {folder}, --resume goes on")
         return 130
     print(folder / RESULT)
     return 0
-
-
-def config_from_flags() -> "StyleConfig":
-    """Return the config file's options, changed as the other flags say.
-
-    Raises:
-        ValueError: for a bad file, key or value.
-    """
-    from tfstyle.config import StyleConfig, load_config, parse_override
-
-    config = load_config(FLAGS.config) if FLAGS.config else StyleConfig()
-    overrides = dict(parse_override(text) for text in FLAGS.set)
-    if FLAGS.content:
-        overrides["content.path"] = FLAGS.content
-    if FLAGS.style:
-        overrides["styles"] = [{"path": path} for path in FLAGS.style]
-    if FLAGS.size is not None:
-        overrides["size"] = FLAGS.size
-    return config.with_overrides(overrides)
 
 
 def output_folder() -> Path:

@@ -104,7 +104,10 @@ def finish(step: Step) -> Result:
 
 
 def optimize(
-    config: StyleConfig, inputs: Inputs, resume: Checkpoint | None = None
+    config: StyleConfig,
+    inputs: Inputs,
+    resume: Checkpoint | None = None,
+    build: "Build | None" = None,
 ) -> Iterator[Step]:
     """Run the optimisation and yield a `Step` after each of its steps.
 
@@ -116,27 +119,26 @@ def optimize(
         inputs: the pictures.
         resume: where to go on, from `Step.checkpoint` of an earlier run; its step is
             yielded again.
+        build: makes the network; several runs may share one that remembers.
 
     Raises:
         ValueError: if the weights cannot be used.
     """
     device.prepare()
     began = time.perf_counter() - (resume.seconds if resume else 0.0)
-    auto = config.precision == "auto"
     precision = resume.precision if resume else choose_precision(config)
-    network = make_network(config, precision)
+    network = (build := build or make_network)(config, precision)
     scales = schedule(config.pyramid, config.size)
     image = start_image(config, inputs, scales[0])
     index, taken, count = resume_point(resume)
     while index < len(scales):
         objective = make_objective(network, config, inputs, scales[index], precision)
-        size = size_at(scales[index], inputs.content)
+        image = enlarge(image, config, inputs, scales[index])
         optimizer = make_optimizer(
-            config.optimizer,
-            objective.value_and_gradient,
-            to_tensor(resize(image, *size)),
+            config.optimizer, objective.value_and_gradient, to_tensor(image)
         )
-        retry = auto and precision != "float32" and index == len(scales) - 1
+        may_retry = config.precision == "auto" and index == len(scales) - 1
+        retry = may_retry and precision != "float32"
         report = partial(
             _report, objective, optimizer, scales, index, precision, retry, began
         )
@@ -152,7 +154,7 @@ def optimize(
         if optimizer.converged and retry:
             # Rounding may hide what is left to gain: finish where there is less of it.
             precision = "float32"
-            network = make_network(config, precision)
+            network = build(config, precision)
         else:
             index, taken = index + 1, 0
 
@@ -232,6 +234,10 @@ def choose_precision(config: StyleConfig) -> str:
     return config.precision
 
 
+Build = Callable[[StyleConfig, str], Network | None]
+"""A config and a precision to the network, as `make_network`."""
+
+
 def make_network(config: StyleConfig, precision: str) -> Network | None:
     """Build the network for the layers that have a weight; None if none has."""
     layers, options = config.objective.layers, config.extractor
@@ -270,6 +276,26 @@ def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:
     start = inputs.styles[0] if config.init == "style" else inputs.start
     assert start is not None  # load_start read it
     return cover(start, height, width)
+
+
+def enlarge(
+    image: Picture, config: StyleConfig, inputs: Inputs, scale: Scale
+) -> Picture:
+    """Bring an image to the next scale, with the details that its start has there.
+
+    A picture that is merely enlarged is blurred: details that it must have anyway, of
+    the photograph it began with, spare the optimiser a share of its steps. White noise
+    has no details worth having.
+    """
+    size = size_at(scale, inputs.content)
+    if image.shape[:2] == size:
+        return image
+    enlarged = resize(image, *size)
+    if config.init == "noise":
+        return enlarged
+    start = start_image(config, inputs, scale)
+    blurred = resize(resize(start, *image.shape[:2]), *size)
+    return np.clip(enlarged + (start - blurred), 0, 1).astype(np.float32)
 
 
 def noise(height: int, width: int, seed: int) -> Picture:

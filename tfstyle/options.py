@@ -1,0 +1,48 @@
+"""The flags that every command with a config has, and the config that they make."""
+
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+if TYPE_CHECKING:
+    from tfstyle.config import StyleConfig
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("config", None, "YAML file with the options.")
+flags.DEFINE_string("content", None, "Picture whose arrangement is kept.")
+flags.DEFINE_multi_string("style", [], "Picture whose manner is taken; repeatable.")
+flags.DEFINE_integer("size", None, "Long side of the result, in pixels.")
+flags.DEFINE_string("output", None, "Folder for the results; by default runs/CONFIG.")
+flags.DEFINE_multi_string(
+    "set", [], "KEY=VALUE, such as objective.style_weight=30; repeatable."
+)
+
+
+def config_from_flags() -> "StyleConfig":
+    """Return the config file's options, changed as the other flags say.
+
+    Raises:
+        ValueError: for a bad file, key or value.
+    """
+    from tfstyle.config import StyleConfig, load_config
+
+    config = load_config(FLAGS.config) if FLAGS.config else StyleConfig()
+    return config.with_overrides(overrides_from_flags())
+
+
+def overrides_from_flags() -> dict[str, Any]:
+    """Return what --set, --content, --style and --size change, by dotted key.
+
+    Raises:
+        ValueError: for a --set that is no KEY=VALUE.
+    """
+    from tfstyle.config import parse_override
+
+    overrides = dict(parse_override(text) for text in FLAGS.set)
+    if FLAGS.content:
+        overrides["content.path"] = FLAGS.content
+    if FLAGS.style:
+        overrides["styles"] = [{"path": path} for path in FLAGS.style]
+    if FLAGS.size is not None:
+        overrides["size"] = FLAGS.size
+    return overrides
