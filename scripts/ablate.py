@@ -1,0 +1,46 @@
+r"""Run a grid over any keys of a config, and draw it as one sheet.
+
+    python scripts/ablate.py --config configs/studies/ratio.yaml
+    python scripts/ablate.py --config configs/default.yaml --size 192 \
+        --columns 'objective.style_weight=[5, 20, 40]' --rows 'init=[content, noise]'
+
+writes sheet.png, results.csv and a run directory for each cell into --output. Run
+again, it goes on: finished cells are kept, changed ones redone. --content, --style,
+--size and --set change all cells; where the grid varies the styles, --style names them
+and may be repeated.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfstyle.command import command
+from tfstyle.config import parse_override
+from tfstyle.options import overrides_from_flags
+from tfstyle.studies.grid import run_study
+from tfstyle.studies.study import load_study
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("columns", None, "KEY=[VALUE, ...] that varies from left to right.")
+flags.DEFINE_string("rows", None, "KEY=[VALUE, ...] that varies from top to bottom.")
+
+
+def main() -> int:
+    """Run the study that the flags name."""
+    if not FLAGS.config:
+        raise ValueError("no study; give --config, such as configs/studies/ratio.yaml")
+    axes = {"columns": axis(FLAGS.columns), "rows": axis(FLAGS.rows)}
+    study = load_study(FLAGS.config, overrides_from_flags(), axes)
+    folder = FLAGS.output or Path("runs") / Path(FLAGS.config).stem
+    return run_study(study, Path(folder))
+
+
+def axis(text: str | None) -> dict[str, Any] | None:
+    """Turn KEY=[VALUES] into an axis."""
+    return dict([parse_override(text)]) if text else None
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, __doc__))

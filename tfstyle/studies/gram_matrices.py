@@ -1,0 +1,125 @@
+"""What is matched: the Gram matrices of style, content and result, as heat maps."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstyle.config import StyleConfig
+from tfstyle.device import quiet_import
+from tfstyle.images import load_image, resize, save_image
+from tfstyle.inputs import Inputs, Picture, size_at
+from tfstyle.job import RESULT
+from tfstyle.pyramid import Scale
+from tfstyle.studies.runs import run_to_the_end
+from tfstyle.studies.sheet import Tile, contact_sheet
+from tfstyle.studies.table import write_table
+
+Grams = dict[str, NDArray[np.float32]]
+"""Layer name to Gram matrix, (C, C)."""
+
+WIDTH = 240  # of a heat map on the sheet, pixels
+# From dark to light as numbers grow, so that the map can also be read in grey.
+COLORS = np.array(
+    [
+        *[(8, 6, 30), (78, 20, 105), (166, 44, 96)],
+        *[(232, 99, 56), (252, 184, 73), (255, 255, 210)],
+    ]
+)
+
+
+def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Path:
+    """Run a transfer and draw the Gram matrices of its pictures, layer by layer.
+
+    Args:
+        config: of the transfer; its style layers are drawn.
+        inputs: its pictures; of several styles the first is drawn.
+        folder: for sheet.png, results.csv and the run.
+
+    Returns:
+        The sheet written.
+
+    Raises:
+        ValueError: if the run cannot begin, or has no style layers.
+        RunError: if it fails on the way.
+    """
+    if not config.objective.style_weight or not inputs.styles:
+        raise ValueError("no style; set objective.style_weight and give --style PATH")
+    run_to_the_end(config, inputs, folder / "run")
+    scale = Scale(config.size, 1)
+    style_size = size_at(scale, inputs.styles[0], config.styles[0].scale)
+    pictures = {
+        "style": resize(inputs.styles[0], *style_size),
+        "content": resize(inputs.content, *size_at(scale, inputs.content)),
+        "result": load_image(folder / "run" / RESULT),
+    }
+    matrices = measure_grams(config, pictures)
+    save_image(folder / "sheet.png", draw(pictures, matrices))
+    rows = [
+        {"layer": layer, "content": far["content"], "result": far["result"]}
+        for layer, far in distances(matrices).items()
+    ]
+    write_table(folder / "results.csv", rows)
+    return folder / "sheet.png"
+
+
+def measure_grams(
+    config: StyleConfig, pictures: dict[str, Picture]
+) -> dict[str, Grams]:
+    """Return the Gram matrices of the style layers, for each picture."""
+    with quiet_import():
+        from tfstyle.losses import gram_matrix
+        from tfstyle.transfer import make_network, to_tensor
+    style = config.with_overrides({"objective.content_weight": 0})
+    network = make_network(style, "float32")
+    if network is None:
+        raise ValueError("no style layers; set objective.style_layers")
+    features = {name: network(to_tensor(each)) for name, each in pictures.items()}
+    return {
+        name: {layer: gram_matrix(maps).numpy() for layer, maps in layers.items()}
+        for name, layers in features.items()
+    }
+
+
+def distances(matrices: dict[str, Grams]) -> dict[str, dict[str, float]]:
+    """Return mean (G - A)² / mean A², A the style's, by layer and picture."""
+    style = matrices["style"]
+    return {
+        layer: {
+            name: float(np.mean((grams[layer] - target) ** 2) / np.mean(target**2))
+            for name, grams in matrices.items()
+        }
+        for layer, target in style.items()
+    }
+
+
+def draw(pictures: dict[str, Picture], matrices: dict[str, Grams]) -> Picture:
+    """Return a sheet: the pictures, and a row of heat maps for each layer."""
+    lines = [[Tile(picture) for picture in pictures.values()]]
+    far = distances(matrices)
+    for layer, target in matrices["style"].items():
+        lines.append(
+            [
+                Tile(
+                    heat_map(grams[layer], float(target.max())),
+                    f"{len(target)} x {len(target)}"
+                    if name == "style"
+                    else f"distance to style {far[layer][name]:.2g}",
+                )
+                for name, grams in matrices.items()
+            ]
+        )
+    titles, rows = list(pictures), ["", *matrices["style"]]
+    return contact_sheet("Gram matrices", titles, rows, lines, WIDTH)
+
+
+def heat_map(matrix: NDArray[np.float32], brightest: float) -> Picture:
+    """Return a matrix (C, C) as a picture, 0 dark and `brightest` light.
+
+    The fourth root stands between: a few pairs of channels are much stronger than all
+    others, which would be black.
+    """
+    shares = np.clip(matrix / max(brightest, 1e-12), 0, 1) ** 0.25
+    stops = np.linspace(0, 1, len(COLORS))
+    channels = [np.interp(shares, stops, COLORS[:, i] / 255) for i in range(3)]
+    return np.stack(channels, axis=-1).astype(np.float32)

@@ -1,0 +1,88 @@
+"""One run of a study: kept if it is finished, resumed if it was interrupted."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tfstyle
+from tfstyle.checkpoint import load_checkpoint
+from tfstyle.config import StyleConfig
+from tfstyle.device import quiet_import
+from tfstyle.inputs import Inputs, checksums
+from tfstyle.job import CHECKPOINT, CONFIG, RECORD, RESULT, run_job
+from tfstyle.observers import Observer
+
+if TYPE_CHECKING:
+    from tfstyle.objective import Network
+    from tfstyle.transfer import Build
+
+
+def run_or_keep(
+    config: StyleConfig,
+    inputs: Inputs,
+    folder: Path,
+    progress: Observer | None = None,
+    build: "Build | None" = None,
+) -> dict[str, Any]:
+    """Return the record of a run, made now if the folder does not hold it already.
+
+    Args: as of `job.run_job`.
+
+    Raises:
+        ValueError: if the run cannot begin.
+        RunError: if it fails on the way.
+    """
+    if not is_done(config, inputs, folder):
+        try:
+            pictures = checksums(config, inputs)
+            resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
+        except ValueError:  # there is none, or it is of another config
+            resume = None
+        run_job(config, inputs, folder, resume, progress, build)
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+    return record
+
+
+def run_to_the_end(
+    config: StyleConfig, inputs: Inputs, folder: Path, progress: Observer | None = None
+) -> dict[str, Any]:
+    """Return the record as `run_or_keep` does, of a run that nothing interrupted.
+
+    Raises:
+        KeyboardInterrupt: if it was interrupted; it goes on next time.
+        ValueError, RunError: as in `run_or_keep`.
+    """
+    record = run_or_keep(config, inputs, folder, progress)
+    if record["stopped"] == "interrupted":
+        raise KeyboardInterrupt
+    return record
+
+
+def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:
+    """Return whether the folder holds a finished run of just this config."""
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        return (
+            (folder / RESULT).is_file()
+            and (folder / CONFIG).read_text("utf-8") == config.to_yaml()
+            and record["pictures"] == checksums(config, inputs)
+            and record["versions"]["tfstyle"] == tfstyle.__version__
+            and record["stopped"] in ("finished", "converged")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def remembering_networks() -> "Build":
+    """Return a `transfer.make_network` that builds each network once."""
+    with quiet_import():
+        from tfstyle.transfer import make_network
+    networks: dict[Any, Network | None] = {}
+
+    def build(config: StyleConfig, precision: str) -> "Network | None":
+        key = tuple(config.objective.layers), config.extractor, precision
+        if key not in networks:
+            networks[key] = make_network(config, precision)
+        return networks[key]
+
+    return build

@@ -1,0 +1,189 @@
+"""What a study varies: a YAML file in, a grid of validated configs out.
+
+    title: How much style
+    base: configs/default.yaml            # what all cells share ...
+    set: {size: 192}                      # ... but for these keys
+    columns: {objective.style_weight: [5, 20, 80]}
+    rows:
+      - {label: photo, init: content}
+      - {label: noise, init: noise}
+
+An axis varies one key, whose values it lists, or lists cells, each with any number of
+dotted keys and a label. A study has columns and, if it wants, rows.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from tfstyle.config import (
+    Section,
+    StyleConfig,
+    explain,
+    load_config,
+    locate,
+    locate_paths,
+    read_yaml,
+)
+
+Overrides = Mapping[str, Any]
+"""Dotted keys of a `StyleConfig` and their values."""
+
+Measure = Literal["psnr", "content_distance", "style_distance", "total", "seconds"]
+
+
+class StudyFile(Section):
+    """The keys of a study's YAML file."""
+
+    title: str = ""
+    base: str | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    rows: Any = None
+    columns: Any = None
+    caption: Measure | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of an axis: a label and what it sets."""
+
+    label: str
+    keys: Overrides
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study."""
+
+    row: str
+    column: str
+    keys: Overrides  # what it sets, of both axes
+    config: StyleConfig
+    folder: str  # name of its run directory
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of runs, checked as far as a config can be."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    cells: Sequence[Cell]  # row by row
+    caption: Measure | None
+
+
+def load_study(
+    path: str | os.PathLike[str],
+    overrides: Overrides | None = None,
+    axes: Mapping[str, Any] | None = None,
+) -> Study:
+    """Read a study's file.
+
+    Args:
+        path: of a study, or of an ordinary config if `axes` say what varies.
+        overrides: keys that replace the base's and the study's own. Styles replace
+            the values of an axis over `styles`.
+        axes: "rows" and "columns" in place of the file's.
+
+    Raises:
+        ValueError: if a file, a key or a value is wrong, or an axis is empty.
+    """
+    data = read_yaml(path) or {}
+    if not isinstance(data, Mapping):
+        raise ValueError(f"study {path}: expected keys such as columns, not {data!r}")
+    axes = {name: axis for name, axis in (axes or {}).items() if axis is not None}
+    if axes and not StudyFile.model_fields.keys() & data.keys():
+        data = {"base": str(path)}
+    try:
+        file = StudyFile.model_validate({**data, **axes})
+        base = load_config(locate(file.base, path)) if file.base else StyleConfig()
+        return make_study(file, locate_paths(base, path), path, overrides or {})
+    except ValidationError as error:
+        raise ValueError(f"study {path}: {explain(error, StudyFile)}") from error
+    except ValueError as error:
+        raise ValueError(f"study {path}: {error}") from error
+
+
+def make_study(
+    file: StudyFile, base: StyleConfig, path: str | os.PathLike[str], flags: Overrides
+) -> Study:
+    """Combine the axes into cells.
+
+    Raises:
+        ValueError: as in `load_study`.
+    """
+    if file.columns is None:
+        raise ValueError(
+            "no columns; name a key and its values, as in columns: "
+            "{objective.style_weight: [5, 20, 80]}"
+        )
+    columns = read_axis("columns", file.columns, flags)
+    rows = [Point("", {})]
+    if file.rows is not None:
+        rows = read_axis("rows", file.rows, flags)
+    cells: list[Cell] = []
+    for row in rows:
+        for column in columns:
+            keys = {**row.keys, **column.keys}
+            try:
+                config = base.with_overrides(file.set).with_overrides(flags)
+                config = locate_paths(config.with_overrides(keys), path)
+            except ValueError as error:
+                raise ValueError(f"{row.label} {column.label}: {error}") from error
+            folder = folder_name(len(cells), row.label, column.label)
+            cells.append(Cell(row.label, column.label, keys, config, folder))
+    labels = [point.label for point in rows], [point.label for point in columns]
+    return Study(file.title, *labels, cells, file.caption)
+
+
+def read_axis(name: str, axis: Any, flags: Overrides) -> list[Point]:
+    """Read one axis in either form.
+
+    Raises:
+        ValueError: if it has neither form, or no values.
+    """
+    if isinstance(axis, Mapping) and len(axis) == 1:
+        ((key, values),) = axis.items()
+        if key == "styles" and "styles" in flags:
+            values = [[style] for style in flags["styles"]]
+        if not isinstance(values, list) or not values:
+            raise ValueError(
+                f"{name}: {key} has {values!r}; give a list of at least one value"
+            )
+        return [Point(label_of(str(key), value), {str(key): value}) for value in values]
+    if not isinstance(axis, list) or not axis:
+        raise ValueError(
+            f"{name} is {axis!r}; give one key with a list of values, or a list of "
+            "mappings with a label and keys"
+        )
+    points = []
+    for entry in axis:
+        if not isinstance(entry, Mapping) or "label" not in entry:
+            raise ValueError(
+                f"{name}: {entry!r} has no label; write {{label: ..., KEY: VALUE}}"
+            )
+        keys = {str(key): value for key, value in entry.items() if key != "label"}
+        points.append(Point(str(entry["label"]), keys))
+    return points
+
+
+def label_of(key: str, value: Any) -> str:
+    """Return a short label, such as "style_weight 20" or a painting's file name."""
+    if key == "styles":
+        return " + ".join(Path(str(style["path"])).stem for style in value)
+    last = key.rpartition(".")[2]
+    if last in ("content_layers", "style_layers") and isinstance(value, Mapping):
+        return ", ".join(str(name) for name in value)
+    return f"{last} {value:g}" if isinstance(value, float) else f"{last} {value}"
+
+
+def folder_name(number: int, *labels: str) -> str:
+    """Return "03_noise_style_weight_20": in order, and safe on every system."""
+    words = re.findall(r"[^\W_]+", " ".join(labels))
+    return "_".join([f"{number + 1:02}", *words])[:60]
