@@ -192,6 +192,12 @@ class TestCode:
         ]
         assert all(" is not None" in ast.unparse(node) for node in asserts)
 
+    def test_studies_are_thin_over_the_package(self):
+        studies = ("ablate", "reconstruct", "feature_maps", "gram_matrices", "film")
+        for name in (*studies, "recognize"):
+            text = (ROOT / "scripts" / f"{name}.py").read_text("utf-8")
+            assert len(text.splitlines()) < 80
+
     @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
     def test_modules_say_what_they_are(self, path):
         assert ast.get_docstring(parse(path))
@@ -262,7 +268,18 @@ class TestReadme:
     def test_its_flags_are_there(self):
         named = set(re.findall(r"`--(\w+)", README))
         assert named
-        assert named <= {*flags.FLAGS, "quick"}
+        defined = re.compile(r'flags\.DEFINE_\w+\(\s*"(\w+)"')
+        of_scripts = [
+            name
+            for path in (ROOT / "scripts").glob("*.py")
+            for name in defined.findall(path.read_text("utf-8"))
+        ]
+        assert named <= {*flags.FLAGS, *of_scripts}
+
+    def test_its_scripts_are_there(self):
+        named = re.findall(r"python (scripts/\w+\.py)", README)
+        assert len(named) >= 6
+        assert [name for name in named if not (ROOT / name).is_file()] == []
 
     def test_its_files_are_there(self):
         links = re.findall(r"\]\(([\w./-]+)\)", README)

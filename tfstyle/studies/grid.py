@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfstyle.command import RunError, complain
-from tfstyle.config import StyleConfig
 from tfstyle.device import quiet_import
 from tfstyle.images import load_image, save_image
 from tfstyle.inputs import Inputs, Picture, load_inputs
@@ -113,27 +112,60 @@ def draw(
 ) -> Picture:
     """Return the sheet: in front of each row the pictures it is made of."""
     across = len(study.columns)
-    tiles, titles = [], sources(study.cells[0].config, inputs[0])
-    for first in range(0, len(rows), across):
-        line = list(sources(study.cells[first].config, inputs[first]).values())
-        cells = study.cells[first : first + across]
-        for cell, row in zip(cells, rows[first : first + across], strict=False):
-            line.append(draw_cell(study, folder / cell.folder, row))
-        line += [Tile("")] * (len(titles) + across - len(line))
+    starts = range(0, len(rows), across)
+    made_of = [sources(study.cells[i : i + across], inputs[i]) for i in starts]
+    titles = list(dict.fromkeys(title for found in made_of for title in found))
+    above: dict[str, Any] = {}
+    tiles = []
+    for first, found in zip(starts, made_of, strict=True):
+        line = [
+            Tile(thumbnail(found[title]))
+            if title in found and found[title] is not above.get(title)
+            else Tile("")  # it stands above already
+            for title in titles
+        ]
+        above.update(found)
+        for i in range(first, first + across):
+            done = i < len(rows)
+            run = folder / study.cells[i].folder
+            line.append(draw_cell(study, run, rows[i]) if done else Tile(""))
         tiles.append(line)
-    names = study.rows[: len(tiles)]
+    names = [*study.rows[: len(tiles)]]
+    if over := heading(inputs[:across]):
+        names.insert(0, "")
+        tiles.insert(0, [*[Tile("")] * len(titles), *over])
     return contact_sheet(study.title, [*titles, *study.columns], names, tiles)
 
 
-def sources(config: StyleConfig, inputs: Inputs) -> dict[str, Tile]:
-    """Return the pictures that a cell is made of, by their titles."""
+def sources(cells: Sequence[Cell], inputs: Inputs) -> dict[str, Picture]:
+    """Return the pictures that all cells of a row are made of, by their titles."""
+    configs = [cell.config for cell in cells]
     found = {}
-    if config.objective.content_weight or config.init == "content":
-        found["content"] = Tile(thumbnail(inputs.content))
-    if config.objective.style_weight or config.init == "style":
+    if any(c.objective.content_weight or c.init == "content" for c in configs):
+        found["content"] = inputs.content
+    if any(c.objective.style_weight or c.init == "style" for c in configs):
         for number, style in enumerate(inputs.styles):
-            found[f"style {number + 1}" if number else "style"] = Tile(thumbnail(style))
+            found[f"style {number + 1}" if number else "style"] = style
+    if any(c.content.path != configs[0].content.path for c in configs):
+        found.pop("content", None)
+    paths = [[style.path for style in c.styles] for c in configs]
+    if any(each != paths[0] for each in paths):
+        found = {title: each for title, each in found.items() if title == "content"}
     return found
+
+
+def heading(inputs: Sequence[Inputs]) -> list[Tile]:
+    """Return what stands over the columns: the pictures in which they differ, if any.
+
+    Args:
+        inputs: of the cells of one row.
+    """
+    contents = [each.content for each in inputs]
+    styles = [each.styles[0] for each in inputs if each.styles]
+    for pictures in (contents, styles):
+        if any(picture is not pictures[0] for picture in pictures):
+            return [Tile(thumbnail(picture)) for picture in pictures]
+    return []
 
 
 def draw_cell(study: Study, folder: Path, row: Row) -> Tile:

@@ -1,0 +1,79 @@
+"""Make the pictures of README.md and docs/studies.md again, with the commands shown there.
+
+    python scripts/draw_docs.py
+
+runs the default config and all studies into --output (what is finished there is kept)
+and puts their sheets into docs/images as JPEG, for pages that load fast.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from absl import flags
+
+from tfstyle.command import RunError, command
+from tfstyle.images import load_image, save_image
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("output", "runs/docs", "Folder of the runs.")
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+GRIDS = (
+    *("content_layers", "style_layers", "ratio", "network", "start", "variation"),
+    "pairs",
+)
+SCRIPTS = {
+    "feature_maps": ["feature_maps.py"],
+    "content_reconstruction": ["reconstruct.py", "--of", "content"],
+    "style_reconstruction": ["reconstruct.py", "--of", "style"],
+    "gram_matrices": ["gram_matrices.py"],
+    "film": ["film.py"],
+    **{
+        name: ["ablate.py", "--config", f"configs/studies/{name}.yaml"]
+        for name in GRIDS
+    },
+}
+
+
+def main() -> int:
+    """Run everything, then draw."""
+    output = Path(FLAGS.output).absolute()
+    folder = IMAGES / "studies"
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    for name, (script, *arguments) in SCRIPTS.items():
+        run(f"scripts/{script}", *arguments, "--output", str(output / name))
+        as_jpeg(output / name / "sheet.png", folder / f"{name}.jpg")
+        print(f"{name}: {time.perf_counter() - began:.0f} s so far", flush=True)
+    as_jpeg(output / "feature_maps" / "blocks.png", folder / "blocks.jpg")
+    shutil.copy(output / "film" / "run" / "film.webp", folder / "film.webp")
+    shutil.move(folder / "pairs.jpg", IMAGES / "pairs.jpg")
+    config = ["--config", "configs/default.yaml", "--overwrite"]
+    run("-m", "tfstyle.run", *config, "--output", str(output / "default"))
+    row = ["--run_dir", str(output / "default"), "--output", "docs/images/default.jpg"]
+    run("scripts/side_by_side.py", *row)
+    return 0
+
+
+def run(*arguments: str) -> None:
+    """Run a Python command in the repository.
+
+    Raises:
+        RunError: if it fails.
+    """
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT)
+    if done.returncode:
+        raise RunError(f"{' '.join(arguments)} ended with {done.returncode}")
+
+
+def as_jpeg(source: Path, target: Path) -> None:
+    """Write a picture again."""
+    save_image(target, load_image(source))
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, __doc__))

@@ -1,0 +1,187 @@
+"""Feature maps, films and recognition: what the studies draw beside the grids."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfstyle import observers
+from tfstyle.config import StyleConfig
+from tfstyle.images import check_film, load_image, save_film
+from tfstyle.inputs import Inputs
+from tfstyle.studies import recognition
+from tfstyle.studies.feature_maps import as_grey, draw_feature_maps
+from tfstyle.studies.film import make_film
+
+CONFIG = StyleConfig().with_overrides(
+    {
+        "styles": [{}],
+        "size": 32,
+        "objective.content_layers": {"block4_conv2": 1},
+        "objective.style_layers": {"block1_conv1": 1},
+        "pyramid": {"min_size": 16, "steps": [5]},
+        "precision": "float32",
+    }
+)
+
+
+class TestFeatureMaps:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory, photo):
+        folder = tmp_path_factory.mktemp("maps")
+        draw_feature_maps(StyleConfig(size=64), photo, "block1_conv1", None, folder)
+        return folder
+
+    def test_white_is_large(self):
+        grey = as_grey(np.array([[-1.0, 0.0, 2.0, 4.0]], np.float32))
+        np.testing.assert_array_equal(grey[0, :, 0], [0, 0, 0.5, 1])
+        np.testing.assert_array_equal(grey[..., 0], grey[..., 2])
+
+    def test_a_silent_map_is_black(self):
+        assert as_grey(np.zeros((2, 2), np.float32)).max() == 0
+
+    def test_there_are_eight_rows_of_eight(self, folder):
+        sheet = load_image(folder / "sheet.png")
+        dark = sheet.mean(axis=-1) < 0.5
+        columns = np.flatnonzero(np.diff(dark[150:].any(axis=0).astype(int)) == 1)
+        assert len(columns) >= 8
+
+    def test_the_table_has_the_features(self, folder, vgg, photo):
+        with open(folder / "results.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        maps = np.asarray(vgg(photo[None])["block1_conv1"])[0]
+        assert len(rows) == 64
+        means = [float(row["mean"]) for row in rows]
+        np.testing.assert_allclose(means, maps.mean(axis=(0, 1)), rtol=1e-4, atol=1e-4)
+
+    def test_one_map(self, tmp_path, photo):
+        draw_feature_maps(StyleConfig(size=64), photo, "block2_conv1", 7, tmp_path)
+        assert load_image(tmp_path / "sheet.png").shape[1] < 600
+
+    @pytest.mark.parametrize(
+        ("layer", "channel", "complaint"),
+        [
+            ("block1_conv9", None, "no layer"),
+            ("block1_conv1", 64, "choose 0 to 63"),
+            ("block5_conv1", -1, "choose 0 to 511"),
+            ("block5_pool", None, "at least 32 x 32"),
+        ],
+    )
+    def test_mistakes(self, tmp_path, photo, layer, channel, complaint):
+        with pytest.raises(ValueError, match=complaint):
+            draw_feature_maps(
+                StyleConfig(size=32), photo, layer, channel, tmp_path / "out"
+            )
+        assert not (tmp_path / "out").exists()
+
+
+class TestFilms:
+    @pytest.fixture
+    def frames(self, random):
+        return [random.integers(0, 256, (21, 32, 3)).astype(np.uint8) for _ in range(5)]
+
+    @pytest.mark.parametrize("suffix", [".gif", ".webp"])
+    def test_have_all_frames_and_rest_on_the_last(self, tmp_path, frames, suffix):
+        path = tmp_path / f"film{suffix}"
+        save_film(path, frames)
+        with Image.open(path) as film:
+            assert film.n_frames == 5
+            assert film.size == (32, 21)
+            durations = []
+            for number in range(5):
+                film.seek(number)
+                film.load()
+                durations.append(film.info["duration"])
+        assert durations == [50, 50, 50, 50, 2000]
+
+    def test_mp4(self, tmp_path, frames):
+        import imageio_ffmpeg
+
+        save_film(tmp_path / "film.mp4", frames)
+        reader = imageio_ffmpeg.read_frames(str(tmp_path / "film.mp4"))
+        about = next(reader)
+        assert about["size"] == (32, 20)
+        assert about["fps"] == 20
+        assert sum(1 for _ in reader) == 45  # and two seconds of the last
+        reader.close()
+
+    def test_mp4_without_ffmpeg_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+        with pytest.raises(ValueError, match=r"tfstyle\[film\]"):
+            check_film(".mp4")
+
+    def test_other_suffixes_are_refused(self, tmp_path, frames):
+        with pytest.raises(ValueError, match=r"'.avi'; expected .gif"):
+            save_film(tmp_path / "film.avi", frames)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_study(self, tmp_path, tiny_vgg19, photo, painting):
+        config = CONFIG.with_overrides({"output.film": "webp"})
+        inputs = Inputs(photo, [painting])
+        sheet, film = make_film(config, inputs, tmp_path / "out")
+        with Image.open(film) as pictures:
+            assert pictures.n_frames == 11  # the start and ten steps
+            assert pictures.size == (32, 22)
+        with open(tmp_path / "out/results.csv", encoding="utf-8") as file:
+            steps = [int(row["step"]) for row in csv.DictReader(file)]
+        assert steps == [0, 4, 5, 8, 10]
+        before = sheet.stat().st_mtime_ns
+        make_film(config, inputs, tmp_path / "out")
+        assert sheet.stat().st_mtime_ns == before
+
+    def test_long_runs_are_thinned_out(self, tmp_path):
+        film = observers.Film(tmp_path / "film.gif", steps=1000)
+        assert film._every == 10
+
+
+class TestRecognition:
+    """With a small random network: the real one is a download of 575 MB."""
+
+    @pytest.fixture
+    def classifier(self):
+        import keras
+
+        keras.utils.set_random_seed(0)
+        return keras.Sequential(
+            [
+                keras.Input((224, 224, 3)),
+                keras.layers.AveragePooling2D(32),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1000, activation="softmax"),
+            ]
+        )
+
+    @pytest.fixture
+    def names(self, monkeypatch):
+        from keras.src.applications import imagenet_utils
+
+        names = {str(i): [f"n{i:08}", f"class_{i}"] for i in range(1000)}
+        monkeypatch.setattr(imagenet_utils, "CLASS_INDEX", names)
+
+    def test_the_likeliest_come_first(self, photo, classifier, names):
+        import keras
+
+        from tfstyle.inputs import cover
+
+        guesses = recognition.recognize(photo, 5, classifier)
+        pixels = 255 * cover(photo, 224, 224)[None]
+        inputs = keras.applications.vgg19.preprocess_input(pixels)
+        probabilities = np.asarray(classifier(inputs))[0]
+        order = np.argsort(-probabilities)[:5]
+        assert [guess.name for guess in guesses] == [f"class_{i}" for i in order]
+        np.testing.assert_allclose(
+            [guess.probability for guess in guesses], probabilities[order], rtol=1e-5
+        )
+
+    def test_without_a_network_the_message_says_what_to_do(self, photo, monkeypatch):
+        import keras
+
+        def fail(**_):
+            raise OSError("URL fetch failure")
+
+        monkeypatch.setattr(keras.applications, "VGG19", fail)
+        with pytest.raises(ValueError, match=r"575 MB\): URL fetch failure; run this"):
+            recognition.recognize(photo)

@@ -1,0 +1,403 @@
+"""tfstyle.studies: grids that go on, sheets, and the trends that the lectures claim."""
+
+import csv
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from tfstyle import job
+from tfstyle.command import RunError
+from tfstyle.config import StyleConfig
+from tfstyle.images import load_image, save_image
+from tfstyle.inputs import load_inputs
+from tfstyle.studies import grid, runs
+from tfstyle.studies.gram_matrices import distances, draw_gram_matrices, heat_map
+from tfstyle.studies.measures import Yardstick, psnr
+from tfstyle.studies.sheet import GAP, WIDTHS, Tile, contact_sheet
+from tfstyle.studies.study import folder_name, label_of, load_study
+
+STUDY = """
+title: How much style
+base: base.yaml
+set: {objective.tv_weight: 0}
+columns: {objective.style_weight: [5, 20.5]}
+rows:
+  - {label: the photo, init: content}
+  - {label: white noise, init: noise, seed: 3}
+"""
+BASE = """
+content: {path: photo.png}
+styles: [{path: painting.png}]
+size: 24
+objective:
+  content_layers: {block4_conv2: 1}
+  style_layers: {block1_conv1: 0.5, block2_conv1: 0.5}
+optimizer: {history: 3}
+pyramid: {min_size: null, steps: [2]}
+precision: float32
+"""
+
+
+@pytest.fixture
+def desk(tmp_path, photo, painting, monkeypatch):
+    """A folder with two pictures, a base and a study, where the commands run."""
+    save_image(tmp_path / "photo.png", photo)
+    save_image(tmp_path / "painting.png", painting)
+    save_image(tmp_path / "other.png", painting[::-1])
+    (tmp_path / "base.yaml").write_text(BASE, "utf-8")
+    (tmp_path / "study.yaml").write_text(STUDY, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def study(desk, tiny_vgg19):
+    return load_study("study.yaml")
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The folders of the runs made, filled as they are."""
+    ran = []
+    run = runs.run_job
+
+    def spy(config, inputs, folder, *rest):
+        ran.append(folder.name)
+        return run(config, inputs, folder, *rest)
+
+    monkeypatch.setattr(runs, "run_job", spy)
+    return ran
+
+
+def results(folder):
+    with open(folder / "results.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+class TestStudyFile:
+    def test_is_a_grid_row_by_row(self, study):
+        assert study.title == "How much style"
+        assert study.rows == ["the photo", "white noise"]
+        assert study.columns == ["style_weight 5", "style_weight 20.5"]
+        found = [
+            (c.row, c.config.init, c.config.objective.style_weight) for c in study.cells
+        ]
+        assert found == [
+            ("the photo", "content", 5),
+            ("the photo", "content", 20.5),
+            ("white noise", "noise", 5),
+            ("white noise", "noise", 20.5),
+        ]
+        assert {cell.config.objective.tv_weight for cell in study.cells} == {0}
+        assert len({cell.folder for cell in study.cells}) == 4
+
+    def test_flags_come_between_the_base_and_the_axes(self, desk):
+        flags = {"size": 32, "objective.style_weight": 99, "objective.tv_weight": 7}
+        study = load_study("study.yaml", flags)
+        assert {cell.config.size for cell in study.cells} == {32}
+        assert {cell.config.objective.tv_weight for cell in study.cells} == {7}
+        assert 99 not in {cell.config.objective.style_weight for cell in study.cells}
+
+    def test_an_axis_of_flags_makes_a_study_of_a_config(self, desk):
+        study = load_study("base.yaml", axes={"columns": {"seed": [1, 2, 3]}})
+        assert [cell.config.seed for cell in study.cells] == [1, 2, 3]
+        assert study.rows == [""]
+        assert study.cells[0].config.size == 24
+
+    def test_styles_of_flags_replace_an_axis_of_styles(self, desk):
+        rows = {"styles": [[{"path": "painting.png"}]]}
+        flags = {"styles": [{"path": "other.png"}, {"path": "painting.png"}]}
+        study = load_study("study.yaml", flags, {"rows": rows})
+        assert study.rows == ["other", "painting"]
+        assert study.cells[0].config.styles[0].path == "other.png"
+
+    @pytest.mark.parametrize(
+        ("line", "complaint"),
+        [
+            ("columns: {objective.stile_weight: [1]}", "did you mean style_weight"),
+            ("columns: {objective.style_weight: []}", "at least one value"),
+            ("columns: {objective.style_weight: 5}", "a list"),
+            ("columns: []", "columns is []"),
+            ("columns: [{init: noise}]", "no label"),
+            ("columns: {objective.style_weight: [-1]}", "greater"),
+            ("columns: {objective.content_layers: [{relu4_2: 1}]}", "no layer"),
+            ("title: nothing varies", "no columns"),
+            ("colums: {seed: [1]}", "did you mean columns"),
+            ("base: nowhere.yaml\ncolumns: {seed: [1]}", "nowhere.yaml"),
+            ("- 1", "expected keys"),
+        ],
+    )
+    def test_mistakes_are_one_line_that_helps(self, desk, line, complaint):
+        (desk / "wrong.yaml").write_text(line, "utf-8")
+        with pytest.raises(ValueError, match=r"\Astudy wrong.yaml: [^\n]*\Z") as caught:
+            load_study("wrong.yaml")
+        assert complaint in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("key", "value", "label"),
+        [
+            ("objective.style_weight", 1e-4, "style_weight 0.0001"),
+            ("init", "noise", "init noise"),
+            ("objective.content_layers", {"block4_conv2": 1}, "block4_conv2"),
+            ("styles", [{"path": "a/도시.jpg"}, {"path": "b.png"}], "도시 + b"),
+        ],
+    )
+    def test_labels(self, key, value, label):
+        assert label_of(key, value) == label
+
+    def test_folders_are_safe_names(self):
+        assert folder_name(2, "a/b: ../c", "α = 1e-4") == "03_a_b_c_α_1e_4"
+
+    def test_those_that_come_along_are_right(self, configs):
+        grids = [
+            path
+            for path in (configs / "studies").glob("*.yaml")
+            if "columns:" in path.read_text("utf-8")
+        ]
+        assert len(grids) >= 8
+        for path in grids:
+            study = load_study(path)
+            for inputs in grid.load_all(study):
+                assert inputs.content.ndim == 3
+            folders = [cell.folder for cell in study.cells]
+            assert (
+                len(set(folders))
+                == len(folders)
+                == len(study.rows) * len(study.columns)
+            )
+
+
+class TestRunning:
+    def test_a_study_folder(self, study, desk):
+        assert grid.run_study(study, desk / "out") == 0
+        rows = results(desk / "out")
+        assert [row["row"] for row in rows] == ["the photo"] * 2 + ["white noise"] * 2
+        assert [row["objective.style_weight"] for row in rows] == ["5", "20.5"] * 2
+        assert {row["stopped"] for row in rows} == {"finished"}
+        for cell, row in zip(study.cells, rows, strict=True):
+            record = json.loads((desk / "out" / cell.folder / "run.json").read_text())
+            assert float(row["total"]) == pytest.approx(
+                record["losses"]["total"], rel=1e-5
+            )
+            image = load_image(desk / "out" / cell.folder / "result.png")
+            expected = psnr(image, grid_content(study, cell))
+            assert float(row["psnr"]) == pytest.approx(expected, rel=1e-4)
+        height, width, _ = load_image(desk / "out" / "sheet.png").shape
+        assert width > 4 * WIDTHS[0]
+        assert height > 2 * 100
+
+    def test_cells_are_what_the_main_command_makes(self, study, desk):
+        grid.run_study(study, desk / "out")
+        cell = study.cells[3]
+        job.run_job(cell.config, load_inputs(cell.config), desk / "alone")
+        alone = load_image(desk / "alone/result.png")
+        np.testing.assert_array_equal(
+            alone, load_image(desk / "out" / cell.folder / "result.png")
+        )
+
+    def test_run_again_it_keeps_all_and_writes_the_same(self, study, desk, ran):
+        grid.run_study(study, desk / "out")
+        first = (desk / "out/results.csv").read_text("utf-8")
+        assert len(ran) == 4
+        assert grid.run_study(study, desk / "out") == 0
+        assert len(ran) == 4
+        assert (desk / "out/results.csv").read_text("utf-8") == first
+
+    def test_changed_cells_are_made_again(self, study, desk, ran):
+        grid.run_study(study, desk / "out")
+        (desk / "study.yaml").write_text(STUDY.replace("20.5", "30"), "utf-8")
+        changed = load_study("study.yaml")
+        ran.clear()
+        grid.run_study(changed, desk / "out")
+        assert ran == [changed.cells[1].folder, changed.cells[3].folder]
+
+    def test_another_picture_is_a_change(self, study, desk, ran, painting):
+        grid.run_study(study, desk / "out")
+        save_image(desk / "painting.png", painting[:, ::-1])
+        ran.clear()
+        grid.run_study(study, desk / "out")
+        assert len(ran) == 4
+
+    def test_an_interrupted_study_goes_on(self, study, desk, ran, monkeypatch, capsys):
+        watch = grid.StudyProgress.watch
+
+        def stop_in_the_second_cell(self, step):
+            watch(self, step)
+            if len(ran) == 2 and step.step == 1:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(grid.StudyProgress, "watch", stop_in_the_second_cell)
+        assert grid.run_study(study, desk / "out") == 130
+        assert "goes on" in capsys.readouterr().err
+        assert len(results(desk / "out")) == 1
+        monkeypatch.setattr(grid.StudyProgress, "watch", watch)
+        ran.clear()
+        assert grid.run_study(study, desk / "out") == 0
+        assert ran == [cell.folder for cell in study.cells[1:]]
+        grid.run_study(study, desk / "whole")
+        for cell in study.cells:
+            resumed, whole = (
+                (desk / name / cell.folder / "result.png").read_bytes()
+                for name in ("out", "whole")
+            )
+            assert resumed == whole
+
+    def test_a_failed_cell_is_marked_and_the_others_go_on(
+        self, study, desk, monkeypatch, capsys
+    ):
+        run = runs.run_job
+
+        def fail_at_the_second(config, inputs, folder, *rest):
+            if folder.name.startswith("02"):
+                raise RunError("the disk is full")
+            return run(config, inputs, folder, *rest)
+
+        monkeypatch.setattr(runs, "run_job", fail_at_the_second)
+        assert grid.run_study(study, desk / "out") == 1
+        stopped = [row["stopped"] for row in results(desk / "out")]
+        assert stopped == ["finished", "failed", "finished", "finished"]
+        assert results(desk / "out")[1]["error"] == "the disk is full"
+        assert "style_weight 20.5 failed: the disk is full" in capsys.readouterr().err
+        assert (desk / "out/sheet.png").exists()
+
+    @pytest.mark.parametrize("damage", [b"", b"no picture"])
+    def test_an_unreadable_picture_stops_it_before_any_cell(self, study, desk, damage):
+        (desk / "painting.png").write_bytes(damage)
+        with pytest.raises(ValueError, match=r"painting\.png"):
+            grid.run_study(study, desk / "out")
+        assert not (desk / "out").exists()
+
+    def test_there_is_one_progress_for_all(self, study, desk, capsys):
+        grid.run_study(study, desk / "out")
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0].startswith("  0% cell 1/4 (the photo style_weight 5): step 0")
+        assert lines[-1].startswith("100% cell 4/4 (white noise style_weight 20.5)")
+
+
+def grid_content(study, cell):
+    """Return the content at the cell's size, as 8 bits hold it."""
+    from tfstyle.images import resize, to_uint8
+
+    content = load_inputs(cell.config).content
+    return to_uint8(resize(content, 16, 24)) / np.float32(255)
+
+
+class TestMeasures:
+    def test_psnr(self):
+        black, grey = np.zeros((2, 2, 3)), np.full((2, 2, 3), 0.1)
+        assert psnr(grey, black) == pytest.approx(20)
+        assert psnr(black, black) == np.inf
+
+    def test_a_picture_is_no_distance_from_itself(self, photo, painting):
+        from tfstyle.inputs import Inputs
+        from tfstyle.transfer import make_network
+
+        config = StyleConfig(size=64, styles=[{}])
+        yardstick = Yardstick(make_network)
+        own = yardstick(config, Inputs(photo, [painting]), photo)
+        other = yardstick(config, Inputs(photo, [painting]), photo[:, ::-1])
+        assert own["psnr"] > 50  # 8 bits
+        assert own["content_distance"] < 1e-3 < other["content_distance"]
+        same = yardstick(config, Inputs(photo, [photo]), photo)
+        assert same["style_distance"] == own["style_distance"]  # remembered by path
+        fresh = Yardstick(make_network)(config, Inputs(photo, [photo]), photo)
+        assert fresh["style_distance"] < 1e-6
+
+
+class TestSheet:
+    def test_places_pictures_under_their_titles(self):
+        red = np.ones((80, 160, 3), np.float32) * [1, 0, 0]
+        blue = np.ones((80, 160, 3), np.float32) * [0, 0, 1]
+        sheet = contact_sheet("", ["red", "blue"], [""], [[Tile(red), Tile(blue)]])
+        is_red = np.abs(sheet - [1, 0, 0]).sum(-1) < 0.1
+        is_blue = np.abs(sheet - [0, 0, 1]).sum(-1) < 0.1
+        assert is_red.sum() == is_blue.sum() == (160 - GAP) * 75
+        assert np.nonzero(is_red)[1].max() < np.nonzero(is_blue)[1].min()
+        titles = sheet[: np.nonzero(is_red)[0].min()]
+        assert titles.min() < 0.3  # letters
+
+    def test_letters_differ_by_text_and_have_hangul(self):
+        def drawn(title):
+            return contact_sheet(title, [""], [""], [[Tile("x")]])
+
+        box, other = drawn("스타일"), drawn("스타알")
+        assert box.shape == other.shape
+        assert np.abs(box - other).max() > 0.5  # not the same box for both
+
+    def test_says_why_there_is_no_picture(self):
+        empty = contact_sheet("", [""], [""], [[Tile("")]])
+        told = contact_sheet("", [""], [""], [[Tile("failed: no space left")]])
+        assert empty.min() == 1
+        assert told.min() < 0.3
+
+
+class TestGramMatrices:
+    def test_golden_arithmetic_of_the_lectures(self):
+        from tfstyle.losses import gram_matrix
+
+        features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+        np.testing.assert_array_equal(features @ features.T, [[14, 32], [32, 77]])
+        ours = 3 * gram_matrix(features.T.reshape(1, 1, 3, 2)).numpy()
+        np.testing.assert_allclose(ours, [[14, 32], [32, 77]], rtol=1e-6)
+
+    def test_block1_conv1_at_224_px(self, vgg, content_path):
+        from tfstyle.images import resize
+        from tfstyle.losses import gram_matrix
+
+        picture = resize(load_image(content_path), 224, 224)
+        features = np.asarray(vgg(picture[None])["block1_conv1"])
+        vectors = features.reshape(-1, 64).T  # one for each of the 64 neurons
+        assert vectors.shape == (64, 50176)
+        product = vectors @ vectors.T
+        assert product.shape == (64, 64)
+        ours = gram_matrix(features).numpy() * 50176
+        np.testing.assert_allclose(ours, product, rtol=1e-3)
+
+    def test_distances(self):
+        style, result = np.ones((2, 2)), np.full((2, 2), 3.0)
+        found = distances({"style": {"a": style}, "result": {"a": result}})
+        assert found == {"a": {"style": 0, "result": 4}}
+
+    def test_heat_maps_brighten_with_numbers(self):
+        row = heat_map(np.array([[0, 0.001, 0.1, 1, 2]]), 1)[0].sum(axis=-1)
+        assert (np.diff(row[:4]) > 0).all()
+        assert row[4] == row[3]
+
+    def test_the_sheet(self, desk, tiny_vgg19):
+        config = (
+            load_study("base.yaml", axes={"columns": {"seed": [0]}}).cells[0].config
+        )
+        inputs = load_inputs(config)
+        assert (
+            draw_gram_matrices(config, inputs, desk / "out") == desk / "out/sheet.png"
+        )
+        rows = results(desk / "out")
+        assert [row["layer"] for row in rows][:2] == ["block1_conv1", "block2_conv1"]
+        for row in rows[:2]:
+            assert float(row["result"]) < float(row["content"])
+
+
+class TestTrends:
+    """What the lectures claim, on the real network: small, but the same direction."""
+
+    @pytest.fixture(scope="class")
+    def rows(self, tmp_path_factory, configs):
+        def run(name, **flags):
+            folder = tmp_path_factory.mktemp(name)
+            study = load_study(configs / "studies" / f"{name}.yaml", flags)
+            assert grid.run_study(study, folder) == 0
+            return results(folder)
+
+        return run
+
+    def test_deeper_layers_lose_more_pixels(self, rows):
+        found = rows("content_reconstruction", **{"size": 64, "pyramid.steps": [40]})
+        by_depth = [float(row["psnr"]) for row in found]
+        assert by_depth == sorted(by_depth, reverse=True)
+
+    def test_more_layers_come_nearer_to_the_style(self, rows):
+        found = rows("style_reconstruction", **{"size": 64, "pyramid.steps": [40]})
+        distance = [float(row["style_distance"]) for row in found]
+        assert distance == sorted(distance, reverse=True)
