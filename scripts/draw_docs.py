@@ -1,4 +1,4 @@
-"""Make the pictures of README.md and docs/studies.md again, with the commands shown there.
+"""Make the pictures of README.md and docs/studies.md again, by the commands there.
 
     python scripts/draw_docs.py
 

@@ -282,7 +282,6 @@ class TestInterrupted:
         after = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
         assert after == before
 
-    @pytest.mark.xfail(reason="the step's number is saved with the next step's image")
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     def test_amid_a_step_it_goes_on_to_the_same_bytes(
         self, config, inputs, folder, tmp_path, monkeypatch, optimizer

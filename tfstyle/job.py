@@ -235,16 +235,28 @@ def save_run(
     seconds: float,
     checkpoints: Checkpoints,
 ) -> None:
-    """Write picture and record; keep a checkpoint only if there is more to do."""
+    """Write picture and record; keep a checkpoint only if there is more to do.
+
+    Each of them is tried even if another one fails.
+
+    Raises:
+        OSError: the first that any of them met.
+    """
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
-    save_image(folder / RESULT, step.image(), text)
-    record = make_record(config, step, stopped, seconds, folder / LOG)
-    record["pictures"] = checkpoints.pictures
-    write_text(folder / RECORD, json.dumps(record, indent=2))
-    if stopped in ("finished", "converged"):
+    done = stopped in ("finished", "converged")
+
+    def record() -> None:
+        about = make_record(config, step, stopped, seconds, folder / LOG)
+        about["pictures"] = checkpoints.pictures
+        write_text(folder / RECORD, json.dumps(about, indent=2))
+
+    with contextlib.ExitStack() as stack:  # the last one first
+        stack.callback(record)
+        stack.callback(save_image, folder / RESULT, step.image(), text)
+        if not done:
+            stack.callback(checkpoints.save, step)
+    if done:
         (folder / CHECKPOINT).unlink(missing_ok=True)
-    else:
-        checkpoints.save(step)
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:

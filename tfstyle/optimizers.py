@@ -2,7 +2,8 @@
 
 An optimizer owns the image. `start` evaluates it, each `step` changes it and returns
 the losses of the image as it is now, which is the one that would be saved. All vectors
-stay in TensorFlow, on the device that it chose; only scalars reach Python.
+stay in TensorFlow, on the device that it chose; only scalars reach Python. All that a
+step changes is changed by one graph, which no interrupt can cut in two.
 """
 
 import math
@@ -24,9 +25,19 @@ class Optimizer(Protocol):
     """What the loop and the checkpoints know of an optimizer."""
 
     image: tf.Variable  # (1, h, w, 3), in [0, 1]
-    losses: Losses  # of the image as it is
     evaluations: int  # of the objective, so far
-    converged: bool  # steps do not improve the image any more
+
+    @property
+    def losses(self) -> Losses:
+        """Of the image as it is."""
+
+    @property
+    def steps(self) -> int:
+        """How many changed the image."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether steps do not improve the image any more."""
 
     def start(self) -> None:
         """Evaluate the image as it is."""
@@ -59,9 +70,9 @@ class Adam:
         image: tf.Tensor,
     ) -> None:
         self.image = tf.Variable(image)
-        self.losses = Losses(*[tf.constant(np.nan)] * 4)
         self.evaluations = 0
         self.converged = False
+        self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
         self._gradient = tf.Variable(tf.zeros_like(image))
         self._value_and_gradient = value_and_gradient
         self._adam = keras.optimizers.Adam(
@@ -69,24 +80,32 @@ class Adam:
         )
         self._adam.build([self.image])
 
+    @property
+    def losses(self) -> Losses:
+        return Losses(*self._losses.numpy())
+
+    @property
+    def steps(self) -> int:
+        return int(self._adam.iterations)
+
     def start(self) -> None:
         self.evaluations += 1
-        self.losses = self._evaluate()
+        self._evaluate()
 
     def step(self) -> None:
         self.evaluations += 1
-        self.losses = self._train_step()
+        self._train_step()
 
     @tf.function
-    def _train_step(self) -> Losses:
+    def _train_step(self) -> None:
         self._adam.apply_gradients([(self._gradient, self.image)])
         self.image.assign(tf.clip_by_value(self.image, 0.0, 1.0))
-        return self._evaluate()
+        self._evaluate()
 
-    def _evaluate(self) -> Losses:
+    def _evaluate(self) -> None:
         losses, gradient = self._value_and_gradient(self.image.read_value())
+        self._losses.assign(tf.stack(losses))
         self._gradient.assign(gradient)
-        return losses
 
     def state(self) -> State:
         return _save(self._variables(), self)
@@ -96,7 +115,12 @@ class Adam:
 
     def _variables(self) -> dict[str, tf.Variable]:
         moments = {f"adam/{i}": v.value for i, v in enumerate(self._adam.variables)}
-        return {"image": self.image, "gradient": self._gradient, **moments}
+        return {
+            "image": self.image,
+            "losses": self._losses,
+            "gradient": self._gradient,
+            **moments,
+        }
 
 
 class LBFGS:
@@ -118,9 +142,8 @@ class LBFGS:
         image: tf.Tensor,
     ) -> None:
         self.image = tf.Variable(image)
-        self.losses = Losses(*[tf.constant(np.nan)] * 4)
         self.evaluations = 0
-        self.converged = False
+        self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
         self._gradient = tf.Variable(tf.zeros_like(image))
         self._value_and_gradient = value_and_gradient
         ring = tf.zeros((options.history, *image.shape))
@@ -128,13 +151,27 @@ class LBFGS:
         self._changes = tf.Variable(ring)
         self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
         self._tolerance = options.tolerance
-        self._taken = tf.Variable(0, dtype=tf.int64)  # steps
+        self._steps = tf.Variable(0, dtype=tf.int64)
         self._mark = tf.Variable(np.nan)  # the total when progress was last checked
+        self._converged = tf.Variable(False)
+
+    @property
+    def losses(self) -> Losses:
+        return Losses(*self._losses.numpy())
+
+    @property
+    def steps(self) -> int:
+        return int(self._steps)
+
+    @property
+    def converged(self) -> bool:
+        return bool(self._converged)
 
     def start(self) -> None:
-        self.losses, gradient = self._evaluate(self.image.read_value())
+        losses, gradient = self._evaluate(self.image.read_value())
+        self._losses.assign(tf.stack(losses))
         self._gradient.assign(gradient)
-        self._mark.assign(self.losses.total)
+        self._mark.assign(losses.total)
 
     def step(self) -> None:
         found = self._line_search(self._direction())
@@ -143,19 +180,9 @@ class LBFGS:
             self._pairs.assign(0)
             found = self._line_search(self._direction())
         if found is None:
-            self.converged = True
+            self._converged.assign(True)
         else:
-            self.losses, image, gradient = found
-            self._accept(image, gradient)
-            self._check_progress()
-
-    def _check_progress(self) -> None:
-        """Say that it has converged if PATIENCE steps gained next to nothing."""
-        self._taken.assign_add(1)
-        if self._taken % PATIENCE == 0:
-            total, enough = self.losses.total, 1 - self._tolerance
-            self.converged = bool(total > self._mark * enough)
-            self._mark.assign(total)
+            self._accept(*found)
 
     def state(self) -> State:
         return _save(self._variables(), self)
@@ -166,12 +193,14 @@ class LBFGS:
     def _variables(self) -> dict[str, tf.Variable]:
         return {
             "image": self.image,
+            "losses": self._losses,
             "gradient": self._gradient,
             "moves": self._moves,
             "changes": self._changes,
             "pairs": self._pairs,
-            "taken": self._taken,
+            "steps": self._steps,
             "mark": self._mark,
+            "converged": self._converged,
         }
 
     def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
@@ -186,7 +215,7 @@ class LBFGS:
         Returns:
             Losses, image and gradient there, or None if nothing lower was found.
         """
-        start, length = float(self.losses.total), 1.0
+        start, length = float(self._losses[0]), 1.0
         for _ in range(MAX_TRIALS):
             image, slope = self._move(direction, tf.constant(length))
             promised = float(slope)
@@ -249,13 +278,19 @@ class LBFGS:
         return move * free, change * free
 
     @tf.function
-    def _accept(self, image: tf.Tensor, gradient: tf.Tensor) -> None:
+    def _accept(self, losses: Losses, image: tf.Tensor, gradient: tf.Tensor) -> None:
         slot = [[self._pairs % self._moves.shape[0]]]
         self._moves.scatter_nd_update(slot, [image - self.image])
         self._changes.scatter_nd_update(slot, [gradient - self._gradient])
         self._pairs.assign_add(1)
         self.image.assign(image)
+        self._losses.assign(tf.stack(losses))
         self._gradient.assign(gradient)
+        self._steps.assign_add(1)
+        if self._steps % PATIENCE == 0:
+            enough = self._mark * (1 - self._tolerance)
+            self._converged.assign(losses.total > enough)
+            self._mark.assign(losses.total)
 
 
 PATIENCE = 10  # steps that together lower the total by less than the tolerance
@@ -274,9 +309,7 @@ def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
     """Return copies of all that changes as the optimizer runs."""
     return {
         **{name: np.array(variable.numpy()) for name, variable in variables.items()},
-        "losses": np.array([float(value) for value in optimizer.losses], np.float32),
         "evaluations": np.array(optimizer.evaluations),
-        "converged": np.array(optimizer.converged),
     }
 
 
@@ -285,6 +318,4 @@ def _restore(
 ) -> None:
     for name, variable in variables.items():
         variable.assign(state[name])
-    optimizer.losses = Losses(*(tf.constant(value) for value in state["losses"]))
     optimizer.evaluations = int(state["evaluations"])
-    optimizer.converged = bool(state["converged"])

@@ -202,6 +202,22 @@ def _report(
     _, height, width, _ = optimizer.image.shape
     seconds = time.perf_counter() - began
     converged = optimizer.converged and not retry
+    stood = optimizer.steps
+
+    def checkpoint() -> Checkpoint:
+        ahead = (
+            optimizer.steps - stood
+        )  # 1 if an interrupt came between step and report
+        return Checkpoint(
+            scale=index,
+            scale_step=taken + ahead,
+            step=count + ahead,
+            seconds=seconds,
+            precision=precision,
+            loss_scale=float(objective.loss_scale),
+            optimizer=optimizer.state(),
+        )
+
     return Step(
         step=count,
         scale=index,
@@ -215,15 +231,7 @@ def _report(
         converged=converged,
         last=index == len(scales) - 1 and (converged or taken == scales[index].steps),
         image=lambda: optimizer.image.numpy()[0],
-        checkpoint=lambda: Checkpoint(
-            scale=index,
-            scale_step=taken,
-            step=count,
-            seconds=seconds,
-            precision=precision,
-            loss_scale=float(objective.loss_scale),
-            optimizer=optimizer.state(),
-        ),
+        checkpoint=checkpoint,
     )
 
 
