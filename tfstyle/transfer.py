@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -139,17 +138,15 @@ def optimize(
         )
         may_retry = config.precision == "auto" and index == len(scales) - 1
         retry = may_retry and precision != "float32"
-        report = partial(
-            _report, objective, optimizer, scales, index, precision, retry, began
-        )
+        stage = Stage(scales, index, precision, objective, optimizer, retry, began)
         begin(objective, optimizer, resume)
         if resume or count == 0:
-            yield report(taken, count)
+            yield stage.report(taken, count)
             resume = None
         while taken < scales[index].steps and not optimizer.converged:
             optimizer.step()
             taken, count = taken + 1, count + 1
-            yield report(taken, count)
+            yield stage.report(taken, count)
         image = optimizer.image.numpy()[0]
         if optimizer.converged and retry:
             # Rounding may hide what is left to gain: finish where there is less of it.
@@ -186,53 +183,59 @@ def resume_point(resume: Checkpoint | None) -> tuple[int, int, int]:
     return (resume.scale, resume.scale_step, resume.step) if resume else (0, 0, 0)
 
 
-def _report(
-    objective: Objective,
-    optimizer: Optimizer,
-    scales: Sequence[Scale],
-    index: int,
-    precision: str,
-    retry: bool,
-    began: float,
-    taken: int,
-    count: int,
-) -> Step:
-    work = [scale.steps * scale.size**2 for scale in scales]
-    done = sum(work[:index]) + taken * scales[index].size ** 2
-    _, height, width, _ = optimizer.image.shape
-    seconds = time.perf_counter() - began
-    converged = optimizer.converged and not retry
-    stood = optimizer.steps
+@dataclass(frozen=True)
+class Stage:
+    """One scale of a run under way, and what can be said of it."""
 
-    def checkpoint() -> Checkpoint:
-        ahead = (
-            optimizer.steps - stood
-        )  # 1 if an interrupt came between step and report
-        return Checkpoint(
+    scales: Sequence[Scale]
+    index: int  # of the scale
+    precision: str
+    objective: Objective
+    optimizer: Optimizer
+    retry: bool  # in float32, if it converges in less
+    began: float  # the run, by time.perf_counter
+
+    def report(self, taken: int, count: int) -> Step:
+        """Return what it looks like after `taken` steps here and `count` in all."""
+        optimizer, index, scales = self.optimizer, self.index, self.scales
+        work = [scale.steps * scale.size**2 for scale in scales]
+        done = sum(work[:index]) + taken * scales[index].size ** 2
+        _, height, width, _ = optimizer.image.shape
+        converged = optimizer.converged and not self.retry
+        ends = converged or taken == scales[index].steps
+        seconds = time.perf_counter() - self.began
+        stood = optimizer.steps
+        return Step(
+            step=count,
             scale=index,
+            scales=len(scales),
+            height=height,
+            width=width,
+            seconds=seconds,
+            progress=done / sum(work),
+            precision=self.precision,
+            losses=Losses(*(float(value) for value in optimizer.losses)),
+            converged=converged,
+            last=index == len(scales) - 1 and ends,
+            image=lambda: optimizer.image.numpy()[0],
+            checkpoint=lambda: self.checkpoint(taken, count, seconds, stood),
+        )
+
+    def checkpoint(
+        self, taken: int, count: int, seconds: float, stood: int
+    ) -> Checkpoint:
+        """Return the state; `stood` is the optimizer's count as of `taken` steps."""
+        # An interrupt may come after a step and before its report.
+        ahead = self.optimizer.steps - stood
+        return Checkpoint(
+            scale=self.index,
             scale_step=taken + ahead,
             step=count + ahead,
             seconds=seconds,
-            precision=precision,
-            loss_scale=float(objective.loss_scale),
-            optimizer=optimizer.state(),
+            precision=self.precision,
+            loss_scale=float(self.objective.loss_scale),
+            optimizer=self.optimizer.state(),
         )
-
-    return Step(
-        step=count,
-        scale=index,
-        scales=len(scales),
-        height=height,
-        width=width,
-        seconds=seconds,
-        progress=done / sum(work),
-        precision=precision,
-        losses=Losses(*(float(value) for value in optimizer.losses)),
-        converged=converged,
-        last=index == len(scales) - 1 and (converged or taken == scales[index].steps),
-        image=lambda: optimizer.image.numpy()[0],
-        checkpoint=checkpoint,
-    )
 
 
 def choose_precision(config: StyleConfig) -> str:
