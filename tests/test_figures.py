@@ -27,13 +27,14 @@ CONFIG = StyleConfig().with_overrides(
 )
 
 
-class TestFeatureMaps:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory, photo):
-        folder = tmp_path_factory.mktemp("maps")
-        draw_feature_maps(StyleConfig(size=64), photo, "block1_conv1", None, folder)
-        return folder
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, photo):
+    folder = tmp_path_factory.mktemp("maps")
+    draw_feature_maps(StyleConfig(size=64), photo, "block1_conv1", None, folder)
+    return folder
 
+
+class TestFeatureMaps:
     def test_white_is_large(self):
         grey = as_grey(np.array([[-1.0, 0.0, 2.0, 4.0]], np.float32))
         np.testing.assert_array_equal(grey[0, :, 0], [0, 0, 0.5, 1])
@@ -96,6 +97,8 @@ class TestFilms:
                 durations.append(film.info["duration"])
         assert durations == [50, 50, 50, 50, 2000]
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of imageio-ffmpeg's reader
     def test_mp4(self, tmp_path, frames):
         import imageio_ffmpeg
 

@@ -53,8 +53,12 @@ def desk(tmp_path, photo, painting, monkeypatch):
 
 
 @pytest.fixture
-def study(desk, tiny_vgg19):
-    return load_study("study.yaml")
+def study(desk, tiny_vgg19, monkeypatch):
+    """The study, on the tiny twin of VGG19, whose layers the yardstick takes too."""
+    study = load_study("study.yaml")
+    options = study.cells[0].config.objective
+    monkeypatch.setattr("tfstyle.studies.measures.ruler_options", lambda *_: options)
+    return study
 
 
 @pytest.fixture
@@ -382,10 +386,10 @@ class TestGramMatrices:
 class TestTrends:
     """What the lectures claim, on the real network: small, but the same direction."""
 
-    @pytest.fixture(scope="class")
-    def rows(self, tmp_path_factory, configs):
+    @pytest.fixture
+    def rows(self, tmp_path, configs):
         def run(name, **flags):
-            folder = tmp_path_factory.mktemp(name)
+            folder = tmp_path / name
             study = load_study(configs / "studies" / f"{name}.yaml", flags)
             assert grid.run_study(study, folder) == 0
             return results(folder)

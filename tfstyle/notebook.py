@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ class Preview:
             title = (
                 f"step {step.step}, {step.width} x {step.height}, {step.progress:.0%}"
             )
-            self._show(figure([step.image()], [title]))
+            self._show(as_png(figure([step.image()], [title])))
 
     def _show(self, picture: Any) -> None:
         from IPython.display import display
@@ -52,7 +53,7 @@ def show(*pictures: Picture | str | Path, titles: Sequence[str] = ()) -> None:
     """Show pictures, arrays in [0, 1] or paths, in a row."""
     from IPython.display import display
 
-    display(figure([as_picture(picture) for picture in pictures], titles))
+    display(as_png(figure([as_picture(picture) for picture in pictures], titles)))
 
 
 def figure(pictures: Sequence[Picture], titles: Sequence[str] = ()) -> Any:
@@ -72,6 +73,15 @@ def figure(pictures: Sequence[Picture], titles: Sequence[str] = ()) -> Any:
     return drawn
 
 
+def as_png(drawn: Any) -> Any:
+    """Return a figure as a picture that every notebook shows, whatever its backend."""
+    from IPython.display import Image
+
+    buffer = BytesIO()
+    drawn.savefig(buffer, format="png", dpi=100)
+    return Image(data=buffer.getvalue())
+
+
 def plot_losses(history: Sequence[Mapping[str, float]]) -> None:
     """Plot total, content, style and variation by step, logarithmic.
 
@@ -89,7 +99,7 @@ def plot_losses(history: Sequence[Mapping[str, float]]) -> None:
     axis.set(xlabel="step", ylabel="loss")
     axis.grid(alpha=0.3)
     axis.legend()
-    display(drawn)
+    display(as_png(drawn))
 
 
 def upload() -> list[str]:
