@@ -72,7 +72,7 @@ IMPORTS = {
     ),
     "studies.recognition": "device inputs",
     "notebook": "inputs objective transfer",
-    "__init__": "config transfer",
+    "__init__": "config device transfer",
 }
 LIGHT = (
     "config images weights command options memory pyramid checkpoint inputs observers "
@@ -208,6 +208,16 @@ class TestInterface:
         assert set(tfstyle.__all__) == {"Result", "Step", "StyleConfig", "stylize"}
         for name in tfstyle.__all__:
             assert getattr(tfstyle, name).__doc__
+
+    def test_the_first_use_prints_nothing(self):
+        done = subprocess.run(
+            [sys.executable, "-c", "from tfstyle import stylize"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (done.stdout, done.stderr) == ("", "")
 
     def test_there_is_nothing_else(self):
         with pytest.raises(AttributeError, match="no attribute 'paint'"):

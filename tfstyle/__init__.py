@@ -19,7 +19,9 @@ __all__ = ["Result", "Step", "StyleConfig", "stylize"]
 
 def __getattr__(name: str) -> Any:
     if name in ("Result", "Step", "stylize"):
-        from tfstyle import transfer
+        from tfstyle.device import quiet_import
 
+        with quiet_import():
+            from tfstyle import transfer
         return getattr(transfer, name)
     raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")
