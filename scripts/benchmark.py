@@ -394,9 +394,8 @@ PAGE = """\
 # Benchmarks
 
 Made by `python scripts/benchmark.py` on {machine}, {date}.
-Times are of this machine;
-what carries over are the ratios. Every value is the float32 objective of the 8-bit
-picture that would be saved, at the final size.
+Times are of this machine; what carries over are the ratios. Every value is the float32
+objective of the 8-bit picture that would be saved, at the final size.
 
 ![Objective against seconds](images/benchmark.png)
 

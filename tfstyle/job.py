@@ -246,8 +246,8 @@ def save_run(
     done = stopped in ("finished", "converged")
 
     def record() -> None:
-        about = make_record(config, step, stopped, seconds, folder / LOG)
-        about["pictures"] = checkpoints.pictures
+        pictures = checkpoints.pictures
+        about = make_record(config, step, stopped, seconds, folder / LOG, pictures)
         write_text(folder / RECORD, json.dumps(about, indent=2))
 
     with contextlib.ExitStack() as stack:  # the last one first

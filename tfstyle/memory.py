@@ -3,9 +3,9 @@
 from tfstyle.config import VGG19_LAYERS, StyleConfig
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
-# Fitted to the peaks of default runs at 512 and 1024 px (1.42 and 3.04 GiB) on a CPU.
-BASE_GIB = 0.9  # Python, TensorFlow and the weights
-WORKSPACE = 2.3  # what a step holds at its peak, in activations of all layers
+# Fitted to the peaks of bfloat16 runs at 512 and 1024 px (1.27 and 2.3 GiB) on a CPU.
+BASE_GIB = 0.93  # Python, TensorFlow and the weights
+WORKSPACE = 1.36  # what a step holds at its peak, in activations of all layers
 
 
 def estimate_gib(config: StyleConfig, height: int, width: int) -> float:

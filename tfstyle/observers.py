@@ -171,7 +171,7 @@ class Checkpoints:
         config: StyleConfig,
         pictures: Mapping[str, str] | None = None,
     ) -> None:
-        self._path, self._config, self.pictures = path, config, pictures
+        self._path, self._config, self.pictures = path, config, dict(pictures or {})
         self._saved = 0.0  # the step's seconds at the last save
 
     def __call__(self, step: "Step") -> None:

@@ -4,6 +4,7 @@ import csv
 import itertools
 import platform
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,12 @@ Record = dict[str, Any]
 
 
 def make_record(
-    config: StyleConfig, step: "Step", stopped: str, seconds: float, log: Path
+    config: StyleConfig,
+    step: "Step",
+    stopped: str,
+    seconds: float,
+    log: Path,
+    pictures: Mapping[str, str],
 ) -> Record:
     """Describe a run that ended with `step`; its scales are read from its log.csv.
 
@@ -31,6 +37,7 @@ def make_record(
         stopped: why it ended.
         seconds: that all of it took, or the part after it was resumed.
         log: that `observers.Log` wrote.
+        pictures: their checksums, see `inputs.checksums`.
     """
     weights = weights_path(config.extractor.weights)
     peak = device.peak_memory_gib()
@@ -54,6 +61,7 @@ def make_record(
         },
         "machine": f"{platform.system()} {platform.machine()}",
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "pictures": dict(pictures),
     }
 
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 from tfstyle.config import StyleConfig
 from tfstyle.images import save_image
 from tfstyle.inputs import Inputs
-from tfstyle.job import RESULT
 from tfstyle.observers import Progress
 from tfstyle.pyramid import schedule
-from tfstyle.studies.runs import is_done, run_to_the_end
+from tfstyle.studies.runs import is_done, run_or_resume
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.table import write_table
 
@@ -34,13 +33,14 @@ def make_film(config: StyleConfig, inputs: Inputs, folder: Path) -> list[Path]:
     Raises:
         ValueError: if the run cannot begin.
         RunError: if it fails on the way.
+        KeyboardInterrupt: if it was interrupted; it goes on next time.
     """
     run, sheet = folder / "run", folder / "sheet.png"
     film = run / f"film.{config.output.film}"
     if not (is_done(config, inputs, run) and film.exists() and sheet.exists()):
-        (run / RESULT).unlink(missing_ok=True)  # so that the run is made again
         strip = Strip(config)
-        run_to_the_end(config, inputs, run, strip)
+        if run_or_resume(config, inputs, run, strip) == "interrupted":
+            raise KeyboardInterrupt
         strip.save(folder)
     return [sheet, film]
 

@@ -11,7 +11,7 @@ from tfstyle.images import load_image, resize, save_image
 from tfstyle.inputs import Inputs, Picture, size_at
 from tfstyle.job import RESULT
 from tfstyle.pyramid import Scale
-from tfstyle.studies.runs import run_to_the_end
+from tfstyle.studies.runs import run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 
@@ -42,10 +42,12 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
     Raises:
         ValueError: if the run cannot begin, or has no style layers.
         RunError: if it fails on the way.
+        KeyboardInterrupt: if it was interrupted; it goes on next time.
     """
     if not config.objective.style_weight or not inputs.styles:
         raise ValueError("no style; set objective.style_weight and give --style PATH")
-    run_to_the_end(config, inputs, folder / "run")
+    if run_or_keep(config, inputs, folder / "run")["stopped"] == "interrupted":
+        raise KeyboardInterrupt
     scale = Scale(config.size, 1)
     style_size = size_at(scale, inputs.styles[0], config.styles[0].scale)
     pictures = {

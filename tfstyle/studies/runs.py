@@ -26,36 +26,35 @@ def run_or_keep(
 ) -> dict[str, Any]:
     """Return the record of a run, made now if the folder does not hold it already.
 
-    Args: as of `job.run_job`.
+    The arguments are those of `job.run_job`.
 
     Raises:
         ValueError: if the run cannot begin.
         RunError: if it fails on the way.
     """
     if not is_done(config, inputs, folder):
-        try:
-            pictures = checksums(config, inputs)
-            resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
-        except ValueError:  # there is none, or it is of another config
-            resume = None
-        run_job(config, inputs, folder, resume, progress, build)
+        run_or_resume(config, inputs, folder, progress, build)
     record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
     return record
 
 
-def run_to_the_end(
-    config: StyleConfig, inputs: Inputs, folder: Path, progress: Observer | None = None
-) -> dict[str, Any]:
-    """Return the record as `run_or_keep` does, of a run that nothing interrupted.
+def run_or_resume(
+    config: StyleConfig,
+    inputs: Inputs,
+    folder: Path,
+    progress: Observer | None = None,
+    build: "Build | None" = None,
+) -> str:
+    """Make a run, from the checkpoint that the folder may hold; return why it stopped.
 
-    Raises:
-        KeyboardInterrupt: if it was interrupted; it goes on next time.
-        ValueError, RunError: as in `run_or_keep`.
+    Arguments and errors are those of `job.run_job`.
     """
-    record = run_or_keep(config, inputs, folder, progress)
-    if record["stopped"] == "interrupted":
-        raise KeyboardInterrupt
-    return record
+    try:
+        pictures = checksums(config, inputs)
+        resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
+    except ValueError:  # there is none, or it is of another config
+        resume = None
+    return run_job(config, inputs, folder, resume, progress, build)
 
 
 def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:

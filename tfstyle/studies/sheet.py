@@ -11,10 +11,7 @@ from tfstyle.weights import bundled_file
 
 FONT = "Pretendard-Regular.otf"
 GAP = 10  # pixels between cells
-WIDTHS = (
-    160,
-    384,
-)  # of a picture, pixels: smaller ones are enlarged, larger ones reduced
+WIDTHS = 160, 384  # of a picture, pixels: it is enlarged or reduced to fit between
 
 
 @dataclass(frozen=True)
