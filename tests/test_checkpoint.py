@@ -28,6 +28,7 @@ def make_checkpoint(step=7):
         seconds=12.345678901234567,
         precision="float32",
         loss_scale=1.0,
+        limit_gib=4.0,
         optimizer={
             "image": rng.random((1, 4, 5, 3), np.float32),
             "adam/0": np.array(step, np.int64),

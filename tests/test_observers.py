@@ -37,6 +37,7 @@ def make_step(number, **changes):
         "seconds": number / 2,
         "progress": number / STEPS,
         "precision": "float32",
+        "plan": None,
         "losses": Losses(10.0 / (number + 1), 0.25, 1e-9, 2 / 3),
         "converged": False,
         "last": number == STEPS,
@@ -201,7 +202,7 @@ class TestSnapshots:
         assert not (tmp_path / "snapshots").exists()
 
 
-REST = ("float32", 1.0, {"image": np.zeros((1, 2, 3, 3), np.float32)})
+REST = ("float32", 4.0, 1.0, {"image": np.zeros((1, 2, 3, 3), np.float32)})
 
 
 class TestCheckpoints:

@@ -38,23 +38,27 @@ IMPORTS = {
     "extractor": "config weights",
     "inputs": "config images pyramid weights",
     "objective": "config losses extractor",
+    "replicas": "device",
+    "tiling": "config losses extractor objective replicas",
     "optimizers": "config objective",
-    "observers": "config checkpoint images",
+    "stage": "checkpoint inputs memory objective optimizers pyramid tiling",
+    "observers": "config checkpoint images stage",
     "transfer": (
-        "config device images inputs checkpoint pyramid extractor objective optimizers"
+        "config device images inputs checkpoint memory pyramid extractor objective "
+        "optimizers replicas stage tiling"
     ),
-    "record": "config device pyramid weights transfer",
+    "record": "config device pyramid stage weights",
     "job": (
-        "command config device images inputs checkpoint pyramid memory observers "
-        "record transfer"
+        "command config device images inputs checkpoint pyramid observers "
+        "record stage tiling transfer"
     ),
-    "run": "command inputs checkpoint job options",
+    "run": "command device inputs checkpoint job options",
     "studies.__init__": "",
     "studies.study": "config",
     "studies.table": "job",
     "studies.sheet": "images inputs weights",
     "studies.runs": "config device inputs checkpoint objective observers job transfer",
-    "studies.measures": "config images inputs pyramid objective transfer",
+    "studies.measures": "config images inputs pyramid stage transfer",
     "studies.grid": (
         "command config device images inputs observers job transfer studies.measures "
         "studies.runs studies.sheet studies.study studies.table"

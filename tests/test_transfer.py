@@ -279,6 +279,7 @@ EFFECTS = {
     "objective.style_weight": ({}, {"objective.style_weight": 40}),
     "objective.style_layers": ({}, {"objective.style_layers.block5_conv1": 0}),
     "objective.tv_weight": ({}, {"objective.tv_weight": 9}),
+    "optimizer.history_precision": ({}, {"optimizer.history_precision": "bfloat16"}),
     "objective.tv_reduction": ({}, {"objective.tv_reduction": "sum"}),
     "optimizer.name": ({}, ADAM),
     "optimizer.history": ({}, {"optimizer.history": 1}),
@@ -296,6 +297,9 @@ ELSEWHERE = {
     "styles.path": "test_takes_paths",
     "extractor.weights": "test_weights_of_a_file",
     "objective.style_loss": "has one value so far",
+    "memory.limit_gib": "tests/test_memory.py",
+    "memory.tile": "tests/test_tiling.py",
+    "memory.max_megapixels": "tests/test_inputs.py",
 }
 
 

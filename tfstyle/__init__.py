@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tfstyle.config import StyleConfig
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Result, Step, stylize
+    from tfstyle.stage import Step
+    from tfstyle.transfer import Result, stylize
 
 __version__ = "0.1.0"
 __all__ = ["Result", "Step", "StyleConfig", "stylize"]

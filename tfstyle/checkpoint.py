@@ -30,6 +30,7 @@ class Checkpoint:
     step: int  # steps taken in all
     seconds: float  # spent so far
     precision: str  # that the network computes in
+    limit_gib: float  # of memory, which decided how each size is computed
     loss_scale: float  # of the objective, where that is float16
     optimizer: dict[str, np.ndarray]  # includes the image
 
@@ -54,6 +55,7 @@ def save_checkpoint(
         "step": checkpoint.step,
         "seconds": checkpoint.seconds,
         "precision": checkpoint.precision,
+        "limit_gib": checkpoint.limit_gib,
         "loss_scale": checkpoint.loss_scale,
         "config": {**config.model_dump(), "pictures": dict(pictures or {})},
     }

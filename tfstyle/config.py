@@ -61,6 +61,11 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _off(value: Any) -> Any:
+    """Read what YAML 1.1 takes for false as the word that was written."""
+    return "off" if value is False else value
+
+
 def _layer(name: str) -> str:
     if name not in VGG19_LAYERS:
         raise ValueError(
@@ -73,6 +78,10 @@ def _layer(name: str) -> str:
 Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Integer = Annotated[int, BeforeValidator(_number)]
 Weight = Annotated[Float, Field(ge=0)]
+Tile = Annotated[
+    Literal["auto", "off"] | Annotated[int, Field(ge=64, le=16384)],
+    BeforeValidator(_off),
+]
 Layers = dict[Annotated[str, AfterValidator(_layer)], Weight]
 
 
@@ -145,6 +154,7 @@ class Optimizer(Section):
 
     name: Literal["lbfgs", "adam"] = "lbfgs"
     history: Annotated[Integer, Field(ge=1, le=100)] = 10
+    history_precision: Literal["float32", "bfloat16"] = "float32"
     tolerance: Annotated[Float, Field(ge=0, lt=1)] = 0.001
     learning_rate: Annotated[Float, Field(gt=0)] = 0.02
     beta_1: Annotated[Float, Field(ge=0, lt=1)] = 0.9
@@ -159,6 +169,14 @@ class Pyramid(Section):
     steps: Annotated[
         list[Annotated[Integer, Field(ge=1, le=1_000_000)]], Field(min_length=1)
     ] = [100, 60, 40]
+
+
+class Memory(Section):
+    """How much a run may take; see `tfstyle.memory`."""
+
+    limit_gib: Annotated[Float, Field(gt=0)] | None = None
+    tile: Tile = "auto"
+    max_megapixels: Annotated[Float, Field(gt=0, le=4000)] = 89.0
 
 
 class Output(Section):
@@ -187,6 +205,7 @@ class StyleConfig(Section):
     optimizer: Optimizer = Optimizer()
     pyramid: Pyramid = Pyramid()
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    memory: Memory = Memory()
     output: Output = Output()
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "StyleConfig":

@@ -2,12 +2,15 @@
 
 import contextlib
 import functools
+import json
 import logging
 import os
+import pathlib
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -80,6 +83,35 @@ def _convolution_seconds(dtype: str) -> float:
     return time.perf_counter() - began
 
 
+def devices() -> list[str]:
+    """Return the devices of this process that share the work: GPUs, else CPUs."""
+    import tensorflow as tf
+
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    return [device.name for device in tf.config.list_logical_devices(kind)]
+
+
+def workers() -> list[str]:
+    """Return the addresses of the processes that share the work; see `replicas`."""
+    found: list[str] = _cluster().get("cluster", {}).get("worker", [])
+    return found
+
+
+def worker() -> int:
+    """Return which of the `workers` this process is; 0 is the chief, which writes."""
+    return int(_cluster().get("task", {}).get("index", 0))
+
+
+def _cluster() -> dict[str, Any]:
+    try:
+        cluster: dict[str, Any] = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        return cluster
+    except ValueError as error:
+        raise ValueError(
+            f"the variable TF_CONFIG is not JSON ({error}); correct it or unset it"
+        ) from error
+
+
 def device_name() -> str:
     """Return the device that TensorFlow will place the work on, such as "CPU"."""
     import tensorflow as tf
@@ -94,12 +126,44 @@ def device_name() -> str:
 def peak_memory_gib() -> float | None:
     """Return the most memory this process has held so far, where the system tells."""
     # On Linux getrusage also counts what the parent held when it started this process.
-    with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 2**20
+    peak = _status_gib("VmHWM:")
+    if peak is not None:
+        return peak
     try:
         import resource
     except ImportError:  # not on Windows
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def _status_gib(name: str) -> float | None:
+    with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith(name))
+        return int(line.split()[1]) / 2**20
+    return None
+
+
+def memory_limit_gib(limit_gib: float | None = None) -> float:
+    """Return what a run may take: the limit given, or 80 % of what there is for it."""
+    if limit_gib is not None:
+        return limit_gib
+    return 0.8 * (_free_gib() + (_held_gib() or 0.0))
+
+
+def _free_gib() -> float:
+    """Return the memory that the machine has left, or may use by its control group."""
+    free = [float("inf")]
+    with contextlib.suppress(OSError, StopIteration), open("/proc/meminfo") as file:
+        line = next(line for line in file if line.startswith("MemAvailable:"))
+        free.append(int(line.split()[1]) / 2**20)
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        group = pathlib.Path("/sys/fs/cgroup")
+        limit = int((group / "memory.max").read_text())
+        free.append((limit - int((group / "memory.current").read_text())) / 2**30)
+    return min(free)
+
+
+def _held_gib() -> float | None:
+    """Return what this process holds now, where the system tells."""
+    return _status_gib("VmRSS:")

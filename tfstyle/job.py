@@ -11,7 +11,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,14 @@ from tfstyle.command import RunError
 from tfstyle.config import StyleConfig
 from tfstyle.images import check_film, save_image
 from tfstyle.inputs import Inputs, checksums, size_at
-from tfstyle.memory import estimate_gib
 from tfstyle.observers import Checkpoints, Film, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
 from tfstyle.record import make_record
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Build, Step
+    from tfstyle.stage import Step
+    from tfstyle.tiling import OnTile
+    from tfstyle.transfer import Build
 
 RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
 CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"
@@ -68,36 +69,85 @@ def run_job(
         check_film(f".{config.output.film}")
     with device.quiet_import():
         from tfstyle.transfer import optimize
-    steps = optimize(config, inputs, resume, build)
-    first = _first(steps)
+    tiles = _TileWatchers()
+    steps = optimize(config, inputs, resume, build, tiles)
+    if device.worker():  # the chief writes
+        *_, last = steps
+        return _why_stopped(last)
+    steps = _begun(steps)
     open_folder(folder, config, resume=resume is not None)
     checkpoints = Checkpoints(folder / CHECKPOINT, config, checksums(config, inputs))
-    step, stopped = first, "failed"
+    observers = _observers(config, folder, resume, progress)
     try:
-        with contextlib.ExitStack() as stack:
-            observers = _observers(config, folder, resume, progress)
-            for observer in observers:
-                stack.callback(getattr(observer, "close", lambda: None))
-            watchers: list[Observer] = [*observers, checkpoints]
-            stop_asked = stack.enter_context(stop_signals())
-            try:
-                for step in itertools.chain([first], steps):
-                    for observe in watchers:
-                        observe(step)
-                    if stop_asked():
-                        break
-                stopped = _why_stopped(step)
-            finally:
-                seconds = time.perf_counter() - started
-                save_run(config, folder, step, stopped, seconds, checkpoints)
+        return _follow(steps, config, folder, observers, checkpoints, tiles, started)
     except Exception as error:
         raise _failure(error) from error
+
+
+def _follow(
+    steps: Iterator["Step"],
+    config: StyleConfig,
+    folder: Path,
+    observers: Sequence[Observer],
+    checkpoints: Checkpoints,
+    tiles: "_TileWatchers",
+    started: float,
+) -> str:
+    """Go through the steps, watched; whatever ends that, save; return why it ended."""
+    step: Step
+    stopped = "failed"
+    with contextlib.ExitStack() as stack:
+        for observer in observers:
+            stack.callback(getattr(observer, "close", lambda: None))
+        stop_asked = stack.enter_context(stop_signals())
+        tiles.begin(observers, stop_asked)
+        watchers: list[Observer] = [*observers, checkpoints]
+        try:
+            for step in steps:
+                for observe in watchers:
+                    observe(step)
+                if stop_asked():
+                    break
+            stopped = _why_stopped(step)
+        except _StopAskedError:
+            stopped = "interrupted"
+        finally:
+            seconds = time.perf_counter() - started
+            save_run(config, folder, step, stopped, seconds, checkpoints)
     return stopped
 
 
-def _first(steps: Iterator["Step"]) -> "Step":
+class _StopAskedError(Exception):
+    """The run was asked to stop amid a step."""
+
+
+class _TileWatchers:
+    """What watches the tiles of a step, once the run has begun."""
+
+    def __init__(self) -> None:
+        self._watch: list[OnTile] = []
+
+    def begin(
+        self, observers: Sequence[Observer], stop_asked: Callable[[], bool]
+    ) -> None:
+        """Show progress between tiles, and stop there if asked to."""
+
+        def stop(done: int, count: int) -> None:
+            if stop_asked():
+                raise _StopAskedError
+
+        self._watch = [each.tile for each in observers if isinstance(each, Progress)]
+        self._watch.append(stop)
+
+    def __call__(self, done: int, count: int) -> None:
+        for watch in self._watch:
+            watch(done, count)
+
+
+def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
+    """Compute the first step; return all of them."""
     try:
-        return next(steps)
+        return itertools.chain([next(steps)], steps)
     except ValueError:
         raise
     except Exception as error:
@@ -262,25 +312,26 @@ def save_run(
 def plan(config: StyleConfig, inputs: Inputs) -> str:
     """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
     with device.quiet_import():
-        from tfstyle.transfer import choose_precision
+        from tfstyle.transfer import choose_limit, choose_plan, choose_precision
     device.prepare()
     height, width = inputs.content.shape[:2]
     lines = [f"content    {config.content.path} ({width} x {height})"]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         height, width = picture.shape[:2]
         lines.append(f"style      {style.path} ({width} x {height}), {style.weight:g}")
+    precision, limit = choose_precision(config), choose_limit(config)
     for scale in schedule(config.pyramid, config.size):
         height, width = size_at(scale, inputs.content)
-        lines.append(f"scale      {width} x {height}, {scale.steps} steps")
-    memory = estimate_gib(config, height, width)
+        how = choose_plan(config, inputs, scale, precision, limit)
+        lines.append(f"scale      {width} x {height}, {scale.steps} steps, {how}")
     return "\n".join(
         [
             *lines,
             f"optimizer  {config.optimizer.name}",
             f"layers     {', '.join(config.objective.layers) or 'none'}",
-            f"memory     about {memory:.1f} GiB",
+            f"memory     about {how.gib:.1f} GiB of {limit:.1f} GiB",
             f"device     {device.device_name()}",
-            f"precision  {choose_precision(config)}",
+            f"precision  {precision}",
         ]
     )
 

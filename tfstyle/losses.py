@@ -5,6 +5,7 @@ Shapes: F, P are features (1, h, w, C) of image and content; G, A are Gram matri
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,10 +22,14 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     Returns:
         (C, C), float32 and symmetric.
     """
-    channels = features.shape[-1]
-    flat = tf.cast(tf.reshape(features, (-1, channels)), tf.float32)
+    flat = by_position(features)
     positions = tf.cast(tf.shape(flat)[0], tf.float32)
     return tf.matmul(flat, flat, transpose_a=True) / positions
+
+
+def by_position(features: tf.Tensor) -> tf.Tensor:
+    """Return features (1, h, w, C) as a matrix (M, C) in float32."""
+    return tf.cast(tf.reshape(features, (-1, features.shape[-1])), tf.float32)
 
 
 def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -56,10 +61,9 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.square(gram - target))
 
 
-@tf.custom_gradient
 def total_variation(
-    image: tf.Tensor,
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    image: tf.Tensor, below: int | tf.Tensor = 0, right: int | tf.Tensor = 0
+) -> tf.Tensor:
     """Return Σ (|dx| + |dy|) over neighbouring pixels and the three colors.
 
     A checkerboard of 0 and 1 in one color has 1 for each pair of neighbours.
@@ -69,20 +73,30 @@ def total_variation(
 
     Args:
         image: (1, h, w, 3), in [0, 1].
+        below: the last so many rows are those of a neighbouring tile: differences
+            that lead to them count, those among them do not.
+        right: the same for columns.
 
     Returns:
         A scalar, float32, at least 0: a sum; divided by 3 h w it is a mean.
     """
-    across = image[:, :, 1:] - image[:, :, :-1]
-    down = image[:, 1:] - image[:, :-1]
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        right, below = tf.sign(across), tf.sign(down)
-        horizontal = _pad(right, axis=2, before=1) - _pad(right, axis=2, before=0)
-        vertical = _pad(below, axis=1, before=1) - _pad(below, axis=1, before=0)
-        return upstream * (horizontal + vertical)
+    @tf.custom_gradient
+    def variation(image: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
+        rows, columns = tf.shape(image)[1] - below, tf.shape(image)[2] - right
+        across = image[:, :rows, 1:] - image[:, :rows, :-1]
+        down = image[:, 1:, :columns] - image[:, :-1, :columns]
 
-    return tf.reduce_sum(tf.abs(across)) + tf.reduce_sum(tf.abs(down)), gradient
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            dx = tf.pad(tf.sign(across), [[0, 0], [0, below], [0, 0], [0, 0]])
+            dy = tf.pad(tf.sign(down), [[0, 0], [0, 0], [0, right], [0, 0]])
+            horizontal = _pad(dx, axis=2, before=1) - _pad(dx, axis=2, before=0)
+            vertical = _pad(dy, axis=1, before=1) - _pad(dy, axis=1, before=0)
+            return upstream * (horizontal + vertical)
+
+        return tf.reduce_sum(tf.abs(across)) + tf.reduce_sum(tf.abs(down)), gradient
+
+    return variation(image)
 
 
 def _pad(differences: tf.Tensor, axis: int, before: int) -> tf.Tensor:

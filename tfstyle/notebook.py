@@ -11,7 +11,7 @@ import numpy as np
 from tfstyle.inputs import Picture, as_picture
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Step
+    from tfstyle.stage import Step
 
 
 class Preview:

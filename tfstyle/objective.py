@@ -79,13 +79,13 @@ def measure_targets(
     total_weight = sum(weight for _, weight in styles)
     for image, weight in styles:
         features = network(image)
-        for name in _active(options.style_weight, options.style_layers):
+        for name in active(options.style_weight, options.style_layers):
             share = gram_matrix(features[name]) * (weight / total_weight)
             grams[name] = grams[name] + share if name in grams else share
     return Targets(
         content={
             name: content_features[name]
-            for name in _active(options.content_weight, options.content_layers)
+            for name in active(options.content_weight, options.content_layers)
         },
         style=grams,
     )
@@ -113,17 +113,17 @@ class Objective:
         self.targets = targets
         self.half_precision = half_precision
         self.content_scales = {
-            name: weight * content_scale(options.formulation, targets.content[name])
-            for name, weight in _active(
+            name: weight
+            * content_scale(
+                options.formulation,
+                tf.size(targets.content[name]),
+                mean_square(targets.content[name]),
+            )
+            for name, weight in active(
                 options.content_weight, options.content_layers
             ).items()
         }
-        self.style_scales = {
-            name: weight * style_scale(options.formulation, targets.style[name])
-            for name, weight in _active(
-                options.style_weight, options.style_layers
-            ).items()
-        }
+        self.style_scales = style_scales(options, targets.style)
         self.loss_scale = tf.Variable(FIRST_LOSS_SCALE, trainable=False)
         self.value_and_gradient = tf.function(self._value_and_gradient)
 
@@ -146,15 +146,7 @@ class Objective:
                 for name, scale in self.style_scales.items()
             ]
         )
-        variation = total_variation(image)
-        if not sums_variation(options):
-            variation /= tf.cast(tf.size(image), tf.float32)
-        total = (
-            options.content_weight * content
-            + options.style_weight * style
-            + options.tv_weight * variation
-        )
-        return Losses(total, content, style, variation)
+        return weigh(options, content, style, total_variation(image), tf.size(image))
 
     def _value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
         losses, gradient = self._scaled(image)
@@ -178,22 +170,61 @@ class Objective:
         return losses, tape.gradient(scaled, image) / scale
 
 
-def content_scale(formulation: str, target: tf.Tensor) -> tf.Tensor:
-    """Return what mean (F - P)² is multiplied by, for a target P of (1, h, w, C)."""
+def weigh(
+    options: config.Objective,
+    content: tf.Tensor,
+    style: tf.Tensor,
+    variation: tf.Tensor,
+    pixels: int | tf.Tensor,
+) -> Losses:
+    """Return the losses with their total.
+
+    Args:
+        options: the weights.
+        content: sum over layers.
+        style: sum over layers.
+        variation: sum over pixels and colors.
+        pixels: their number, times three.
+    """
+    if not sums_variation(options):
+        variation /= tf.cast(pixels, tf.float32)
+    total = (
+        options.content_weight * content
+        + options.style_weight * style
+        + options.tv_weight * variation
+    )
+    return Losses(total, content, style, variation)
+
+
+def content_scale(formulation: str, size: tf.Tensor, energy: tf.Tensor) -> tf.Tensor:
+    """Return what mean (F - P)² is multiplied by, for P of so many numbers.
+
+    Args:
+        formulation: of the objective.
+        size: h w C of P.
+        energy: mean P².
+    """
     if formulation == "paper":
-        return 0.5 * tf.cast(tf.size(target), tf.float32)
-    if formulation == "mean":
-        return tf.constant(1.0)
-    return 1 / _energy(target)
+        return 0.5 * tf.cast(size, tf.float32)
+    return tf.constant(1.0) if formulation == "mean" else relative_to(energy)
 
 
 def style_scale(formulation: str, target: tf.Tensor) -> tf.Tensor:
     """Return what mean (G - A)² is multiplied by, for a target A of (C, C)."""
     if formulation == "paper":
         return tf.constant(0.25)
-    if formulation == "mean":
-        return tf.constant(1.0)
-    return 1 / _energy(target)
+    mean = formulation == "mean"
+    return tf.constant(1.0) if mean else relative_to(mean_square(target))
+
+
+def style_scales(
+    options: config.Objective, targets: Mapping[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """Return what mean (G - A)² is multiplied by, for each layer that counts."""
+    return {
+        name: weight * style_scale(options.formulation, targets[name])
+        for name, weight in active(options.style_weight, options.style_layers).items()
+    }
 
 
 def sums_variation(options: config.Objective) -> bool:
@@ -203,12 +234,18 @@ def sums_variation(options: config.Objective) -> bool:
     return options.tv_reduction == "sum"
 
 
-def _energy(target: tf.Tensor) -> tf.Tensor:
+def mean_square(target: tf.Tensor) -> tf.Tensor:
+    """Return the energy of a target, in float32."""
+    return tf.reduce_mean(tf.square(tf.cast(target, tf.float32)))
+
+
+def relative_to(energy: tf.Tensor) -> tf.Tensor:
+    """Return what makes an error a share of the target's energy."""
     # A target of zeros (a black picture in a layer without bias) has nothing to be
     # relative to: the floor keeps the quotient finite.
-    return tf.maximum(tf.reduce_mean(tf.square(tf.cast(target, tf.float32))), 1e-12)
+    return 1 / tf.maximum(energy, 1e-12)
 
 
-def _active(weight: float, layers: Mapping[str, float]) -> dict[str, float]:
+def active(weight: float, layers: Mapping[str, float]) -> dict[str, float]:
     """Return the layers that count: both weights are above zero."""
     return {name: each for name, each in layers.items() if weight * each > 0}

@@ -5,6 +5,7 @@ The loop knows none of them; write another one as any callable that takes a `Ste
 
 import csv
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,7 +18,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.images import fit_size, resize, save_film, save_image, to_uint8
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Step
+    from tfstyle.stage import Step
 
 Observer = Callable[["Step"], object]
 
@@ -61,9 +62,19 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._bar = Bar(stream)
         self.close = self._bar.close
+        self._step: Step | None = None
+        self._at = 0.0  # when that was done
 
     def __call__(self, step: "Step") -> None:
+        self._step, self._at = step, time.perf_counter()
         self._bar.show(step.progress, step.seconds, describe(step), step.last)
+
+    def tile(self, done: int, count: int) -> None:
+        """Show that so many tiles of the next step are done."""
+        if step := self._step:
+            seconds = step.seconds + time.perf_counter() - self._at
+            text = f"{describe(step)}, tile {done} of {count}"
+            self._bar.show(step.progress, seconds, text, last=False)
 
 
 def describe(step: "Step") -> str:

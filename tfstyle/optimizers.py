@@ -7,10 +7,10 @@ step changes is changed by one graph, which no interrupt can cut in two.
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -61,7 +61,11 @@ def make_optimizer(
 
 
 class Adam:
-    """Kingma & Ba (2015), by Keras; each step ends with a clip to [0, 1]."""
+    """Kingma & Ba (2015, algorithm 1), as Keras writes it; steps end in [0, 1].
+
+    Written out because a step must be taken back if it leads nowhere finite: moments
+    and image change only once the new image has been evaluated.
+    """
 
     def __init__(
         self,
@@ -72,13 +76,13 @@ class Adam:
         self.image = tf.Variable(image)
         self.evaluations = 0
         self.converged = False
+        self._options = options
         self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
         self._gradient = tf.Variable(tf.zeros_like(image))
+        self._mean = tf.Variable(tf.zeros_like(image))
+        self._square = tf.Variable(tf.zeros_like(image))
+        self._steps = tf.Variable(0, dtype=tf.int64)
         self._value_and_gradient = value_and_gradient
-        self._adam = keras.optimizers.Adam(
-            options.learning_rate, options.beta_1, options.beta_2, options.epsilon
-        )
-        self._adam.build([self.image])
 
     @property
     def losses(self) -> Losses:
@@ -86,26 +90,24 @@ class Adam:
 
     @property
     def steps(self) -> int:
-        return int(self._adam.iterations)
+        return int(self._steps)
 
     def start(self) -> None:
-        self.evaluations += 1
-        self._evaluate()
-
-    def step(self) -> None:
-        self.evaluations += 1
-        self._train_step()
-
-    @tf.function
-    def _train_step(self) -> None:
-        self._adam.apply_gradients([(self._gradient, self.image)])
-        self.image.assign(tf.clip_by_value(self.image, 0.0, 1.0))
-        self._evaluate()
-
-    def _evaluate(self) -> None:
-        losses, gradient = self._value_and_gradient(self.image.read_value())
+        losses, gradient = self._evaluate(self.image.read_value())
         self._losses.assign(tf.stack(losses))
         self._gradient.assign(gradient)
+
+    def step(self) -> None:
+        length = 1.0
+        for _ in range(MAX_TRIALS):
+            image = self._move(tf.constant(length))
+            losses, gradient = self._evaluate(image)
+            if _finite(losses, gradient):
+                self._accept(losses, image, gradient)
+                return
+            _say_taken_back(self.steps)
+            length /= 2
+        raise _nothing_finite(self.steps)
 
     def state(self) -> State:
         return _save(self._variables(), self)
@@ -114,13 +116,45 @@ class Adam:
         _restore(self._variables(), self, state)
 
     def _variables(self) -> dict[str, tf.Variable]:
-        moments = {f"adam/{i}": v.value for i, v in enumerate(self._adam.variables)}
         return {
             "image": self.image,
             "losses": self._losses,
             "gradient": self._gradient,
-            **moments,
+            "mean": self._mean,
+            "square": self._square,
+            "steps": self._steps,
         }
+
+    def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        self.evaluations += 1
+        return self._value_and_gradient(image)
+
+    def _moments(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the decaying means of the gradient and of its square."""
+        options, gradient = self._options, self._gradient
+        mean = self._mean + (gradient - self._mean) * (1 - options.beta_1)
+        square = self._square + (gradient**2 - self._square) * (1 - options.beta_2)
+        return mean, square
+
+    @tf.function
+    def _move(self, length: tf.Tensor) -> tf.Tensor:
+        options = self._options
+        time = tf.cast(self._steps + 1, tf.float32)
+        unbiased = tf.sqrt(1 - options.beta_2**time) / (1 - options.beta_1**time)
+        mean, square = self._moments()
+        move = options.learning_rate * unbiased * mean
+        move /= tf.sqrt(square) + options.epsilon
+        return tf.clip_by_value(self.image - length * move, 0.0, 1.0)
+
+    @tf.function
+    def _accept(self, losses: Losses, image: tf.Tensor, gradient: tf.Tensor) -> None:
+        mean, square = self._moments()
+        self._mean.assign(mean)
+        self._square.assign(square)
+        self._steps.assign_add(1)
+        self.image.assign(image)
+        self._losses.assign(tf.stack(losses))
+        self._gradient.assign(gradient)
 
 
 class LBFGS:
@@ -131,8 +165,9 @@ class LBFGS:
     projection, Bertsekas 1982), and the line search bends the path at the bounds, so
     that each value it sees is that of a picture that could be saved.
 
-    The last `history` moves s and gradient changes y live in TensorFlow variables of
-    (history, 1, h, w, 3), used as rings.
+    The last `history` moves s and gradient changes y are kept as variables of (1, h, w,
+    3), made when they are first needed and then used in turn. Each is read by a graph
+    call of its own, so that no more than one pair is in memory a second time.
     """
 
     def __init__(
@@ -146,9 +181,8 @@ class LBFGS:
         self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
         self._gradient = tf.Variable(tf.zeros_like(image))
         self._value_and_gradient = value_and_gradient
-        ring = tf.zeros((options.history, *image.shape))
-        self._moves = tf.Variable(ring)
-        self._changes = tf.Variable(ring)
+        self._history, self._kind = options.history, options.history_precision
+        self._kept: list[tuple[tf.Variable, tf.Variable]] = []  # moves and changes
         self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
         self._tolerance = options.tolerance
         self._steps = tf.Variable(0, dtype=tf.int64)
@@ -182,21 +216,29 @@ class LBFGS:
         if found is None:
             self._converged.assign(True)
         else:
-            self._accept(*found)
+            if self._pairs == len(self._kept) < self._history:
+                self._keep_another()
+            self._accept(*found, *self._kept[int(self._pairs) % self._history])
 
     def state(self) -> State:
         return _save(self._variables(), self)
 
     def restore(self, state: State) -> None:
+        while f"move/{len(self._kept)}" in state:
+            self._keep_another()
         _restore(self._variables(), self, state)
+
+    def _keep_another(self) -> None:
+        zeros = tf.zeros(self.image.shape, self._kind)
+        self._kept.append((tf.Variable(zeros), tf.Variable(zeros)))
 
     def _variables(self) -> dict[str, tf.Variable]:
         return {
             "image": self.image,
             "losses": self._losses,
             "gradient": self._gradient,
-            "moves": self._moves,
-            "changes": self._changes,
+            **{f"move/{i}": move for i, (move, _) in enumerate(self._kept)},
+            **{f"change/{i}": change for i, (_, change) in enumerate(self._kept)},
             "pairs": self._pairs,
             "steps": self._steps,
             "mark": self._mark,
@@ -216,18 +258,24 @@ class LBFGS:
             Losses, image and gradient there, or None if nothing lower was found.
         """
         start, length = float(self._losses[0]), 1.0
+        finite: list[bool] = []
         for _ in range(MAX_TRIALS):
             image, slope = self._move(direction, tf.constant(length))
             promised = float(slope)
             if not promised < 0:
-                return None
+                break
             losses, gradient = self._evaluate(image)
             change = float(losses.total) - start
-            if change <= SUFFICIENT * promised:
+            finite.append(_finite(losses, gradient))
+            if not finite[-1]:
+                _say_taken_back(self.steps)
+            elif change <= SUFFICIENT * promised:
                 return losses, image, gradient
             # The minimum of the parabola through what is known, kept within reason.
             parabola = -0.5 * promised / (change - promised)
             length *= min(max(parabola, 0.1), 0.5) if math.isfinite(parabola) else 0.1
+        if finite and not any(finite):
+            raise _nothing_finite(self.steps)
         return None
 
     @tf.function
@@ -238,50 +286,80 @@ class LBFGS:
         image = tf.clip_by_value(self.image + length * direction, 0.0, 1.0)
         return image, tf.reduce_sum(self._gradient * (image - self.image))
 
-    @tf.function
     def _direction(self) -> tf.Tensor:
         """Return minus the inverse Hessian's estimate times the gradient, (1, h, w, 3).
 
         The two loops of Nocedal & Wright (2006, algorithm 7.4) over the free pixels.
         """
-        image, gradient = self.image, self._gradient
-        held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
-        free = tf.cast(~held, tf.float32)
-        direction = -gradient * free
-        # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
-        scale = FIRST_CHANGE / (tf.reduce_mean(tf.abs(direction)) + TINY)
-        history = self._moves.shape[0]
-        count = tf.minimum(self._pairs, history)
-        shares, inverses, known = tf.zeros(history), tf.zeros(history), False
-        # Loops of TensorFlow's, not unrolled: one pair at a time is in memory.
-        for age in tf.range(count):  # the newest first
-            move, change = self._pair(age, free)
-            curvature, squared = _dot(move, change), _dot(change, change)
-            valid = curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
-            inverse = tf.where(valid, 1 / tf.where(valid, curvature, 1.0), 0.0)
-            share = inverse * _dot(move, direction)
-            direction -= share * change
-            scale = tf.where(valid & ~known, curvature / (squared + TINY), scale)
-            known |= valid
-            shares = tf.tensor_scatter_nd_update(shares, [[age]], [share])
-            inverses = tf.tensor_scatter_nd_update(inverses, [[age]], [inverse])
-        direction *= scale
-        for age in tf.range(count - 1, -1, -1):
-            move, change = self._pair(age, free)
-            direction += (shares[age] - inverses[age] * _dot(change, direction)) * move
+        direction, free, scale = self._steepest()
+        newest = int(self._pairs) - 1
+        ages = range(min(newest + 1, self._history))
+        pairs = [self._kept[(newest - age) % self._history] for age in ages]
+        shares, known = [], tf.constant(False)
+        for pair in pairs:
+            direction, scale, known, *share = self._backward(
+                direction, scale, known, free, *pair
+            )
+            shares.append(share)
+        direction = direction * scale
+        for pair, share in zip(reversed(pairs), reversed(shares), strict=True):
+            direction = self._forward(direction, free, *pair, *share)
         return direction
 
-    def _pair(self, age: tf.Tensor, free: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return move and gradient change of `age` steps ago, over the free pixels."""
-        slot = (self._pairs - 1 - age) % self._moves.shape[0]
-        move, change = tf.gather(self._moves, slot), tf.gather(self._changes, slot)
-        return move * free, change * free
+    @tf.function
+    def _steepest(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the steepest descent, which pixels are free, and the first scale."""
+        image, gradient = self.image, self._gradient
+        held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
+        direction = tf.where(held, 0.0, -gradient)
+        # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
+        scale = FIRST_CHANGE / (tf.reduce_mean(tf.abs(direction)) + TINY)
+        return direction, ~held, scale
+
+    @staticmethod
+    @tf.function
+    def _backward(
+        direction: tf.Tensor,
+        scale: tf.Tensor,
+        known: tf.Tensor,
+        free: tf.Tensor,
+        move: tf.Variable,
+        change: tf.Variable,
+    ) -> tuple[tf.Tensor, ...]:
+        """Take a pair into account on the way from the newest to the oldest."""
+        move, change = _among(free, move), _among(free, change)
+        curvature, squared = _dot(move, change), _dot(change, change)
+        valid = curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
+        inverse = tf.where(valid, 1 / tf.where(valid, curvature, 1.0), 0.0)
+        share = inverse * _dot(move, direction)
+        scale = tf.where(valid & ~known, curvature / (squared + TINY), scale)
+        return direction - share * change, scale, known | valid, share, inverse
+
+    @staticmethod
+    @tf.function
+    def _forward(
+        direction: tf.Tensor,
+        free: tf.Tensor,
+        move: tf.Variable,
+        change: tf.Variable,
+        share: tf.Tensor,
+        inverse: tf.Tensor,
+    ) -> tf.Tensor:
+        """Take a pair into account on the way back."""
+        move, change = _among(free, move), _among(free, change)
+        return direction + (share - inverse * _dot(change, direction)) * move
 
     @tf.function
-    def _accept(self, losses: Losses, image: tf.Tensor, gradient: tf.Tensor) -> None:
-        slot = [[self._pairs % self._moves.shape[0]]]
-        self._moves.scatter_nd_update(slot, [image - self.image])
-        self._changes.scatter_nd_update(slot, [gradient - self._gradient])
+    def _accept(
+        self,
+        losses: Losses,
+        image: tf.Tensor,
+        gradient: tf.Tensor,
+        move: tf.Variable,
+        change: tf.Variable,
+    ) -> None:
+        move.assign(tf.cast(image - self.image, move.dtype))
+        change.assign(tf.cast(gradient - self._gradient, move.dtype))
         self._pairs.assign_add(1)
         self.image.assign(image)
         self._losses.assign(tf.stack(losses))
@@ -301,21 +379,55 @@ MIN_COSINE = 1e-6  # between a move and its gradient change, for the pair to be 
 TINY = 1e-30  # keeps quotients finite at a stationary point
 
 
+BFLOAT16 = tf.bfloat16.as_numpy_dtype
+
+
+def _finite(losses: Losses, gradient: tf.Tensor) -> bool:
+    # One NaN or infinity in a sum makes it one, at the cost of reading it once.
+    return math.isfinite(float(losses.total)) and bool(
+        tf.math.is_finite(tf.reduce_sum(tf.abs(gradient)))
+    )
+
+
+def _say_taken_back(step: int) -> None:
+    warnings.warn(
+        f"after step {step} the objective was not finite; went back and shortened the "
+        "next step",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+
+
+def _nothing_finite(step: int) -> FloatingPointError:
+    return FloatingPointError(
+        f"no step from number {step} leads to a finite objective, however short; lower "
+        "the weights in objective, or use precision=float32"
+    )
+
+
+def _among(free: tf.Tensor, vector: tf.Variable) -> tf.Tensor:
+    """Return a vector over the free pixels, in float32."""
+    return tf.where(free, tf.cast(vector, tf.float32), 0.0)
+
+
 def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b)
 
 
 def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
     """Return copies of all that changes as the optimizer runs."""
-    return {
-        **{name: np.array(variable.numpy()) for name, variable in variables.items()},
-        "evaluations": np.array(optimizer.evaluations),
-    }
+    state: State = {"evaluations": np.array(optimizer.evaluations)}
+    for name, variable in variables.items():
+        array = np.asarray(variable.numpy())
+        # NumPy's files do not know bfloat16: they hold its bits.
+        state[name] = array.view(np.uint16) if array.dtype.kind == "V" else array
+    return state
 
 
 def _restore(
     variables: dict[str, tf.Variable], optimizer: Optimizer, state: State
 ) -> None:
     for name, variable in variables.items():
-        variable.assign(state[name])
+        kind = variable.dtype.as_numpy_dtype
+        variable.assign(state[name].view(kind) if kind == BFLOAT16 else state[name])
     optimizer.evaluations = int(state["evaluations"])

@@ -16,7 +16,7 @@ from tfstyle.pyramid import schedule
 from tfstyle.weights import sha256, weights_path
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Step
+    from tfstyle.stage import Step
 
 Record = dict[str, Any]
 

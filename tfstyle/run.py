@@ -38,13 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def transfer_command() -> int:
     """Run one transfer as the flags say."""
     from tfstyle.checkpoint import load_checkpoint
+    from tfstyle.device import worker
     from tfstyle.inputs import checksums, load_inputs
     from tfstyle.job import CHECKPOINT, RESULT, check_folder, plan, run_job
 
     config = config_from_flags()
     inputs = load_inputs(config)
     folder = output_folder()
-    check_folder(folder, FLAGS.resume, FLAGS.overwrite, FLAGS.dry_run)
+    if not worker():  # the chief of several processes writes the files
+        check_folder(folder, FLAGS.resume, FLAGS.overwrite, FLAGS.dry_run)
     resume = None
     if FLAGS.resume:
         pictures = checksums(config, inputs)
@@ -56,7 +58,8 @@ def transfer_command() -> int:
     if stopped == "interrupted":
         complain(f"interrupted; the work so far is in {folder}, --resume goes on")
         return 130
-    print(folder / RESULT)
+    if not worker():
+        print(folder / RESULT)
     return 0
 
 

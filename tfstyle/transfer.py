@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,32 +24,13 @@ from tfstyle.inputs import (
     load_start,
     size_at,
 )
-from tfstyle.objective import Losses, Network, Objective, measure_targets
+from tfstyle.memory import Plan, make_plan
+from tfstyle.objective import Losses, Objective, measure_targets
 from tfstyle.optimizers import Optimizer, make_optimizer
 from tfstyle.pyramid import Scale, schedule
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a run looks like after one step; step 0 is the start.
-
-    `image` and `checkpoint` fetch the state from the device when they are called: call
-    them before the run goes on.
-    """
-
-    step: int
-    scale: int  # index of the current scale, from 0
-    scales: int
-    height: int
-    width: int
-    seconds: float
-    progress: float  # share of the whole run's work that is done, 0 to 1
-    precision: str  # that the network computes in
-    losses: Losses  # of this very image, as floats
-    converged: bool  # this scale ends here, before its steps are used up
-    last: bool  # the run ends with this step
-    image: Callable[[], Picture]
-    checkpoint: Callable[[], Checkpoint]
+from tfstyle.replicas import all_replicas
+from tfstyle.stage import AnyObjective, Stage, Step
+from tfstyle.tiling import OnTile, TiledObjective
 
 
 @dataclass(frozen=True)
@@ -107,6 +89,7 @@ def optimize(
     inputs: Inputs,
     resume: Checkpoint | None = None,
     build: "Build | None" = None,
+    on_tile: OnTile | None = None,
 ) -> Iterator[Step]:
     """Run the optimisation and yield a `Step` after each of its steps.
 
@@ -119,36 +102,37 @@ def optimize(
         resume: where to go on, from `Step.checkpoint` of an earlier run; its step is
             yielded again.
         build: makes the network; several runs may share one that remembers.
+        on_tile: where a size is computed in tiles, called after each of them; what it
+            raises ends the run as it was after the last step.
 
     Raises:
-        ValueError: if the weights cannot be used.
+        ValueError: if the weights cannot be used, or the memory is too small.
+        FloatingPointError: if no step leads to finite losses.
     """
     device.prepare()
+    all_replicas()  # before anything else is computed
     began = time.perf_counter() - (resume.seconds if resume else 0.0)
     precision = resume.precision if resume else choose_precision(config)
-    network = (build := build or make_network)(config, precision)
+    limit = resume.limit_gib if resume else choose_limit(config)
     scales = schedule(config.pyramid, config.size)
-    image = start_image(config, inputs, scales[0])
+    choose_plan(config, inputs, scales[-1], precision, limit)  # or say that it is much
+    network = (build := build or make_network)(config, precision)
     index, taken, count = resume_point(resume)
+    stage = None
     while index < len(scales):
-        objective = make_objective(network, config, inputs, scales[index], precision)
-        image = enlarge(image, config, inputs, scales[index])
-        optimizer = make_optimizer(
-            config.optimizer, objective.value_and_gradient, to_tensor(image)
+        stage = open_stage(
+            network, config, inputs, scales, index, precision, limit, stage, on_tile
         )
-        may_retry = config.precision == "auto" and index == len(scales) - 1
-        retry = may_retry and precision != "float32"
-        stage = Stage(scales, index, precision, objective, optimizer, retry, began)
-        begin(objective, optimizer, resume)
+        optimizer = stage.optimizer
+        begin(stage.objective, optimizer, resume)
         if resume or count == 0:
-            yield stage.report(taken, count)
+            yield stage.report(taken, count, began)
             resume = None
         while taken < scales[index].steps and not optimizer.converged:
             optimizer.step()
             taken, count = taken + 1, count + 1
-            yield stage.report(taken, count)
-        image = optimizer.image.numpy()[0]
-        if optimizer.converged and retry:
+            yield stage.report(taken, count, began)
+        if optimizer.converged and stage.retry:
             # Rounding may hide what is left to gain: finish where there is less of it.
             precision = "float32"
             network = build(config, precision)
@@ -156,8 +140,43 @@ def optimize(
             index, taken = index + 1, 0
 
 
+def open_stage(
+    network: keras.Model | None,
+    config: StyleConfig,
+    inputs: Inputs,
+    scales: Sequence[Scale],
+    index: int,
+    precision: str,
+    limit_gib: float,
+    before: Stage | None,
+    on_tile: OnTile | None,
+) -> Stage:
+    """Prepare one size: its objective, and an optimizer at the image so far."""
+    scale = scales[index]
+    plan = choose_plan(config, inputs, scale, precision, limit_gib)
+    objective = make_objective(network, config, inputs, scale, precision, plan, on_tile)
+    if before:
+        image = enlarge(before.optimizer.image.numpy()[0], config, inputs, scale)
+    else:
+        image = start_image(config, inputs, scale)
+    optimizer = make_optimizer(
+        plan.optimizer, objective.value_and_gradient, to_tensor(image)
+    )
+    may_retry = config.precision == "auto" and precision != "float32"
+    return Stage(
+        scales=scales,
+        index=index,
+        precision=precision,
+        objective=objective,
+        optimizer=optimizer,
+        plan=plan,
+        limit_gib=limit_gib,
+        retry=may_retry and index == len(scales) - 1 and not plan.tile,
+    )
+
+
 def begin(
-    objective: Objective, optimizer: Optimizer, resume: Checkpoint | None
+    objective: AnyObjective, optimizer: Optimizer, resume: Checkpoint | None
 ) -> None:
     """Evaluate the start, or restore where a run stood.
 
@@ -183,98 +202,77 @@ def resume_point(resume: Checkpoint | None) -> tuple[int, int, int]:
     return (resume.scale, resume.scale_step, resume.step) if resume else (0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One scale of a run under way, and what can be said of it."""
-
-    scales: Sequence[Scale]
-    index: int  # of the scale
-    precision: str
-    objective: Objective
-    optimizer: Optimizer
-    retry: bool  # in float32, if it converges in less
-    began: float  # the run, by time.perf_counter
-
-    def report(self, taken: int, count: int) -> Step:
-        """Return what it looks like after `taken` steps here and `count` in all."""
-        optimizer, index, scales = self.optimizer, self.index, self.scales
-        work = [scale.steps * scale.size**2 for scale in scales]
-        done = sum(work[:index]) + taken * scales[index].size ** 2
-        _, height, width, _ = optimizer.image.shape
-        converged = optimizer.converged and not self.retry
-        ends = converged or taken == scales[index].steps
-        seconds = time.perf_counter() - self.began
-        stood = optimizer.steps
-        return Step(
-            step=count,
-            scale=index,
-            scales=len(scales),
-            height=height,
-            width=width,
-            seconds=seconds,
-            progress=done / sum(work),
-            precision=self.precision,
-            losses=Losses(*(float(value) for value in optimizer.losses)),
-            converged=converged,
-            last=index == len(scales) - 1 and ends,
-            image=lambda: optimizer.image.numpy()[0],
-            checkpoint=lambda: self.checkpoint(taken, count, seconds, stood),
-        )
-
-    def checkpoint(
-        self, taken: int, count: int, seconds: float, stood: int
-    ) -> Checkpoint:
-        """Return the state; `stood` is the optimizer's count as of `taken` steps."""
-        # An interrupt may come after a step and before its report.
-        ahead = self.optimizer.steps - stood
-        return Checkpoint(
-            scale=self.index,
-            scale_step=taken + ahead,
-            step=count + ahead,
-            seconds=seconds,
-            precision=self.precision,
-            loss_scale=float(self.objective.loss_scale),
-            optimizer=self.optimizer.state(),
-        )
-
-
 def choose_precision(config: StyleConfig) -> str:
     """Return the precision to compute in: for "auto", the fastest good one here."""
-    if config.precision == "auto":
-        return device.fastest_precision()
-    return config.precision
+    if config.precision != "auto":
+        return config.precision
+    fastest = device.fastest_precision()
+    # Processes that share a run must agree.
+    return fastest if all_replicas().least(fastest != "float32") else "float32"
 
 
-Build = Callable[[StyleConfig, str], Network | None]
+def choose_limit(config: StyleConfig) -> float:
+    """Return how much memory the run may take, in GiB."""
+    return all_replicas().least(device.memory_limit_gib(config.memory.limit_gib))
+
+
+def choose_plan(
+    config: StyleConfig, inputs: Inputs, scale: Scale, precision: str, limit_gib: float
+) -> Plan:
+    """Choose how a size is computed within the memory; see `tfstyle.memory`.
+
+    Raises:
+        ValueError: if it does not fit.
+    """
+    size, devices = size_at(scale, inputs.content), all_replicas().count
+    return make_plan(config, *size, precision, limit_gib, devices)
+
+
+Build = Callable[[StyleConfig, str], keras.Model | None]
 """A config and a precision to the network, as `make_network`."""
 
 
-def make_network(config: StyleConfig, precision: str) -> Network | None:
+def make_network(config: StyleConfig, precision: str) -> keras.Model | None:
     """Build the network for the layers that have a weight; None if none has."""
     layers, options = config.objective.layers, config.extractor
     if not layers:
         return None
-    network: Network = vgg19(
-        layers, options.weights, options.pooling, options.normalized, precision
-    )
-    return network
+    with all_replicas().strategy.scope():
+        return vgg19(
+            layers, options.weights, options.pooling, options.normalized, precision
+        )
 
 
 def make_objective(
-    network: Network | None,
+    network: keras.Model | None,
     config: StyleConfig,
     inputs: Inputs,
     scale: Scale,
     precision: str,
-) -> Objective:
+    plan: Plan | None = None,
+    on_tile: OnTile | None = None,
+) -> AnyObjective:
     """Measure the targets at one size; every picture is resized from its original."""
     styles = []
     for options, picture in zip(config.styles, inputs.styles, strict=True):
         size = size_at(scale, picture, options.scale)
         styles.append((to_tensor(resize(picture, *size)), options.weight))
     content = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
+    half = precision == "float16"
+    if plan and plan.tile:
+        return TiledObjective(
+            network,
+            config.objective,
+            content,
+            styles,
+            plan.tile,
+            half_precision=half,
+            keep_content=plan.keep_content,
+            replicas=all_replicas(),
+            on_tile=on_tile,
+        )
     targets = measure_targets(network, config.objective, content, styles)
-    return Objective(network, config.objective, targets, precision == "float16")
+    return Objective(network, config.objective, targets, half)
 
 
 def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:

@@ -13,7 +13,7 @@ from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.table import write_table
 
 if TYPE_CHECKING:
-    from tfstyle.transfer import Step
+    from tfstyle.stage import Step
 
 FRAMES = (0, 4, 8, 16, 32)  # steps on the strip, before the ends of the sizes
 WIDTH = 240  # of a picture on it, pixels

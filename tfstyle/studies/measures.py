@@ -8,8 +8,8 @@ from tfstyle.config import Objective as Options
 from tfstyle.config import StyleConfig, min_side
 from tfstyle.images import resize, to_uint8
 from tfstyle.inputs import Inputs, Picture, size_at
-from tfstyle.objective import Objective
 from tfstyle.pyramid import Scale
+from tfstyle.stage import AnyObjective
 from tfstyle.transfer import Build, make_objective, to_tensor
 
 
@@ -33,7 +33,7 @@ class Yardstick:
 
     def __init__(self, build: Build) -> None:
         self._build = build
-        self._objectives: dict[str, Objective] = {}
+        self._objectives: dict[str, AnyObjective] = {}
 
     def __call__(
         self, config: StyleConfig, inputs: Inputs, image: Picture
@@ -51,7 +51,7 @@ class Yardstick:
 
     def _objective(
         self, config: StyleConfig, inputs: Inputs, scale: Scale
-    ) -> Objective:
+    ) -> AnyObjective:
         key = repr((config.content, config.styles, config.size))
         if key not in self._objectives:
             ruler = StyleConfig(
