@@ -11,6 +11,7 @@ from tfstyle.checkpoint import (
     Checkpoint,
     changed_keys,
     load_checkpoint,
+    previous,
     save_checkpoint,
 )
 from tfstyle.config import StyleConfig
@@ -78,7 +79,10 @@ class TestSave:
     def test_replaces_the_one_before_and_leaves_nothing_else(self, path):
         save_checkpoint(path, make_checkpoint(8), CONFIG)
         assert_same(make_checkpoint(8), load_checkpoint(path, CONFIG))
-        assert os.listdir(path.parent) == [path.name]
+        assert sorted(os.listdir(path.parent)) == [path.name, previous(path).name]
+        path.unlink()
+        with pytest.warns(UserWarning, match="resuming from the one before"):
+            assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
 
     @pytest.mark.parametrize("owner, name", [(np, "savez"), (os, "replace")])  # noqa: PT006
     def test_a_failure_leaves_the_one_before(self, path, monkeypatch, owner, name):
@@ -92,7 +96,7 @@ class TestSave:
             with pytest.raises(OSError, match="No space left"):
                 save_checkpoint(path, make_checkpoint(8), CONFIG)
         assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
-        assert os.listdir(path.parent) == [path.name]
+        assert {*os.listdir(path.parent)} <= {previous(path).name, path.name}
 
     def test_an_interruption_leaves_the_one_before(self, path, monkeypatch):
         def interrupt(*_):
@@ -103,7 +107,7 @@ class TestSave:
             with pytest.raises(KeyboardInterrupt):
                 save_checkpoint(path, make_checkpoint(8), CONFIG)
         assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
-        assert os.listdir(path.parent) == [path.name]
+        assert {*os.listdir(path.parent)} <= {previous(path).name, path.name}
 
 
 class TestChangedConfig:

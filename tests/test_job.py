@@ -314,7 +314,8 @@ class TestFailed:
     )
     def test_keeps_the_work(self, config, inputs, folder, events, error):
         events[3] = fail(error)
-        with pytest.raises(job.RunError, match=type(error).__name__):
+        what = error.strerror if isinstance(error, OSError) else type(error).__name__
+        with pytest.raises(job.RunError, match=what):
             job.run_job(config, inputs, folder)
         assert files(folder) == RESUMABLE
         assert record(folder)["stopped"] == "failed"
@@ -459,25 +460,29 @@ class TestOpenFolder:
         return tmp_path
 
     def test_drops_an_earlier_run_but_its_result(self, earlier):
-        job.open_folder(earlier, StyleConfig())
+        with job.opened_folder(earlier, StyleConfig()):
+            pass
         assert files(earlier) == {"result.png", "config.yaml", "notes.txt"}
         assert (earlier / "result.png").read_text() == "before"
         assert load_config(earlier / "config.yaml") == StyleConfig()
 
     def test_drops_no_pictures_of_somebody_s(self, earlier):
         (earlier / "snapshots" / "holiday.jpg").touch()
-        job.open_folder(earlier, StyleConfig())
+        with job.opened_folder(earlier, StyleConfig()):
+            pass
         assert files(earlier / "snapshots") == {"holiday.jpg"}
 
     def test_keeps_a_run_that_is_resumed(self, earlier):
-        job.open_folder(earlier, StyleConfig(), resume=True)
+        with job.opened_folder(earlier, StyleConfig(), resume=True):
+            pass
         assert files(earlier) == RESUMABLE | {"notes.txt", "snapshots"}
         assert (earlier / "log.csv").read_text() == "before"
 
     def test_says_what_is_in_the_way(self, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(ValueError, match=ONE_LINE) as error:
-            job.open_folder(tmp_path / "file" / "run", StyleConfig())
+        opened = job.opened_folder(tmp_path / "file" / "run", StyleConfig())
+        with pytest.raises(ValueError, match=ONE_LINE) as error, opened:
+            pass
         assert "cannot be made (Not a directory)" in str(error.value)
 
 

@@ -31,10 +31,11 @@ IMPORTS = {
     "command": "",
     "options": "config",
     "device": "",
+    "files": "",
     "losses": "",
     "memory": "config",
     "pyramid": "config",
-    "checkpoint": "config",
+    "checkpoint": "config files",
     "extractor": "config weights",
     "inputs": "config images pyramid weights",
     "objective": "config losses extractor",
@@ -42,20 +43,20 @@ IMPORTS = {
     "tiling": "config losses extractor objective replicas",
     "optimizers": "config objective",
     "stage": "checkpoint inputs memory objective optimizers pyramid tiling",
-    "observers": "config checkpoint images stage",
+    "observers": "config checkpoint files images stage",
     "transfer": (
         "config device images inputs checkpoint memory pyramid extractor objective "
         "optimizers replicas stage tiling"
     ),
     "record": "config device pyramid stage weights",
     "job": (
-        "command config device images inputs checkpoint pyramid observers "
+        "command config device files images inputs checkpoint pyramid observers "
         "record stage tiling transfer"
     ),
     "run": "command device inputs checkpoint job options",
     "studies.__init__": "",
     "studies.study": "config",
-    "studies.table": "job",
+    "studies.table": "files",
     "studies.sheet": "images inputs weights",
     "studies.runs": "config device inputs checkpoint objective observers job transfer",
     "studies.measures": "config images inputs pyramid stage transfer",
@@ -79,9 +80,9 @@ IMPORTS = {
     "__init__": "config device transfer",
 }
 LIGHT = (
-    "config images weights command options memory pyramid checkpoint inputs observers "
-    "record job studies.study studies.sheet studies.runs studies.grid studies.film "
-    "studies.feature_maps studies.gram_matrices studies.recognition"
+    "config files images weights command options memory pyramid checkpoint inputs "
+    "observers record job studies.study studies.sheet studies.runs studies.grid "
+    "studies.film studies.feature_maps studies.gram_matrices studies.recognition"
 )
 
 

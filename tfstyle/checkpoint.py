@@ -1,11 +1,15 @@
 """A run's state on disk: written whole or not at all, restored exactly."""
 
+import contextlib
 import json
 import os
+import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import numpy as np
 import yaml
 
 from tfstyle.config import StyleConfig
+from tfstyle.files import replacing
 
 DAMAGE = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
@@ -57,45 +62,63 @@ def save_checkpoint(
         "precision": checkpoint.precision,
         "limit_gib": checkpoint.limit_gib,
         "loss_scale": checkpoint.loss_scale,
+        "versions": _versions(),
         "config": {**config.model_dump(), "pictures": dict(pictures or {})},
     }
     arrays = {f"optimizer/{name}": a for name, a in checkpoint.optimizer.items()}
-    temporary = path.with_name(path.name + ".tmp")
-    try:
+    with replacing(path) as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is none yet, or no links here
+            previous(path).unlink(missing_ok=True)
+            os.link(path, previous(path))
+
+
+def previous(path: Path) -> Path:
+    """Return where the checkpoint before the one at `path` is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove the checkpoint and the one before."""
+    for each in (path, previous(path)):
+        each.unlink(missing_ok=True)
 
 
 def load_checkpoint(
     path: Path, config: StyleConfig, pictures: Mapping[str, str] | None = None
 ) -> Checkpoint:
-    """Read a checkpoint that was written with the same config and pictures.
+    """Read the last checkpoint, or the one before if that is missing or damaged.
+
+    Args:
+        path: of the last one.
+        config: what the run is told now.
+        pictures: checksums of the input pictures.
 
     Raises:
-        ValueError: if there is none, it is damaged, or the config or a picture has
+        ValueError: if there is none, all are damaged, or the config or a picture has
             changed; the message lists the changed keys.
     """
     try:
-        with open(path, "rb") as data, np.load(data, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            before, now = about.pop("config"), config.model_dump()
-            if pictures is not None:
-                now["pictures"] = dict(pictures)
-            else:
-                before.pop("pictures")
-            changed = changed_keys(before, now)
-            arrays = {
-                name.removeprefix("optimizer/"): file[name]
-                for name in file.files
-                if name.startswith("optimizer/")
-            }
-        checkpoint = Checkpoint(optimizer=arrays, **about)
-        checkpoint.optimizer["image"]
+        return _load(path, config, pictures)
+    except _ChangedError:
+        raise
+    except ValueError as error:
+        if not previous(path).exists():
+            raise
+        warnings.warn(f"{error}; resuming from the one before", stacklevel=2)
+        return _load(previous(path), config, pictures)
+
+
+class _ChangedError(ValueError):
+    """The checkpoint is good, but of another run."""
+
+
+def _load(
+    path: Path, config: StyleConfig, pictures: Mapping[str, str] | None
+) -> Checkpoint:
+    try:
+        checkpoint, before, versions = _read(path)
     except FileNotFoundError:
         raise ValueError(
             f"{path.parent} has no checkpoint to resume from; start again without "
@@ -106,12 +129,46 @@ def load_checkpoint(
         raise ValueError(
             f"checkpoint {path} is damaged ({reason}); start again with --overwrite"
         ) from error
+    now = config.model_dump()
+    if pictures is None:
+        before.pop("pictures", None)
+    else:
+        now["pictures"] = dict(pictures)
+    changed = changed_keys(before, now)
     if changed:
-        raise ValueError(
+        raise _ChangedError(
             f"the config or a picture differs from that of the run in {path.parent}: "
             f"{'; '.join(changed)}; undo that, or start again with --overwrite"
         )
+    if versions != _versions():
+        warnings.warn(
+            f"the run in {path.parent} was begun with {_named(versions)}; with "
+            f"{_named(_versions())} its last digits may differ",
+            stacklevel=3,
+        )
     return checkpoint
+
+
+def _read(path: Path) -> tuple[Checkpoint, dict[str, Any], dict[str, str]]:
+    """Return a checkpoint, the config it was made with, and the libraries."""
+    with open(path, "rb") as data, np.load(data, allow_pickle=False) as file:
+        about = json.loads(str(file["about"]))
+        config, versions = dict(about.pop("config")), dict(about.pop("versions"))
+        arrays = {
+            name.removeprefix("optimizer/"): file[name]
+            for name in file.files
+            if name.startswith("optimizer/")
+        }
+    arrays["image"]  # or a KeyError
+    return Checkpoint(optimizer=arrays, **about), config, versions
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+
+
+def _named(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -124,6 +181,12 @@ def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
+FREE = {"output", "memory.max_megapixels"}
+"""What may change, as it has no part in what is computed."""
+PATHS = re.compile(r"content\.path|styles\.\d+\.path")
+"""They may change too: the pictures themselves are compared."""
+
+
 def _flatten(data: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(data, dict):
         items = [(str(key), value) for key, value in data.items()]
@@ -133,9 +196,9 @@ def _flatten(data: Any, prefix: str = "") -> dict[str, Any]:
         return {prefix: data}
     flat: dict[str, Any] = {}
     for key, value in items:
-        if not prefix and key == "output":  # where and how often may change
-            continue
-        flat.update(_flatten(value, f"{prefix}.{key}" if prefix else key))
+        name = f"{prefix}.{key}" if prefix else key
+        if name not in FREE and not PATHS.fullmatch(name):
+            flat.update(_flatten(value, name))
     return flat
 
 

@@ -7,7 +7,6 @@ the run is not finished, checkpoint.npz.
 import contextlib
 import itertools
 import json
-import os
 import signal
 import tempfile
 import time
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import tfstyle
 from tfstyle import device
-from tfstyle.checkpoint import Checkpoint
+from tfstyle.checkpoint import Checkpoint, previous, remove_checkpoints
 from tfstyle.command import RunError
 from tfstyle.config import StyleConfig
-from tfstyle.images import check_film, save_image
+from tfstyle.files import locked, write_text
+from tfstyle.images import Keepsakes, check_film, save_image
 from tfstyle.inputs import Inputs, checksums, size_at
 from tfstyle.observers import Checkpoints, Film, Log, Observer, Progress, Snapshots
 from tfstyle.pyramid import schedule
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
 CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"
+FINISHED = ("finished", "converged")
+PREVIOUS = previous(Path(CHECKPOINT)).name
 
 
 def run_job(
@@ -42,6 +44,7 @@ def run_job(
     resume: Checkpoint | None = None,
     progress: Observer | None = None,
     build: "Build | None" = None,
+    overwrite: bool = True,
 ) -> str:
     """Run the optimisation into a folder that `check_folder` has found good.
 
@@ -56,6 +59,7 @@ def run_job(
         resume: where it goes on.
         progress: tells the user how far it is; by default a bar of its own.
         build: makes the network, see `transfer.optimize`.
+        overwrite: replace an earlier run that is there, unless `resume` goes on.
 
     Returns:
         Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
@@ -75,13 +79,23 @@ def run_job(
         *_, last = steps
         return _why_stopped(last)
     steps = _begun(steps)
-    open_folder(folder, config, resume=resume is not None)
-    checkpoints = Checkpoints(folder / CHECKPOINT, config, checksums(config, inputs))
-    observers = _observers(config, folder, resume, progress)
-    try:
-        return _follow(steps, config, folder, observers, checkpoints, tiles, started)
-    except Exception as error:
-        raise _failure(error) from error
+    pictures = checksums(inputs)
+    with opened_folder(folder, config, resume is not None, overwrite):
+        checkpoints = Checkpoints(folder / CHECKPOINT, config, pictures)
+        try:
+            observers = _observers(config, folder, resume, progress)
+            return _follow(
+                steps,
+                config,
+                folder,
+                observers,
+                checkpoints,
+                tiles,
+                started,
+                inputs.keep,
+            )
+        except Exception as error:
+            raise _failure(error) from error
 
 
 def _follow(
@@ -92,6 +106,7 @@ def _follow(
     checkpoints: Checkpoints,
     tiles: "_TileWatchers",
     started: float,
+    keep: Keepsakes | None,
 ) -> str:
     """Go through the steps, watched; whatever ends that, save; return why it ended."""
     step: Step
@@ -113,7 +128,7 @@ def _follow(
             stopped = "interrupted"
         finally:
             seconds = time.perf_counter() - started
-            save_run(config, folder, step, stopped, seconds, checkpoints)
+            save_run(config, folder, step, stopped, seconds, checkpoints, keep)
     return stopped
 
 
@@ -155,6 +170,9 @@ def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
 
 
 def _failure(error: Exception) -> RunError:
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return RunError(f"{error.strerror}{where}")
     first_line = (str(error).splitlines() or [""])[0][:300]
     return RunError(f"{type(error).__name__}: {first_line}")
 
@@ -220,14 +238,24 @@ def check_folder(
             "--resume and --overwrite exclude each other; give one of them"
         )
     check_writable(folder)
-    names = (RESULT, CHECKPOINT, LOG, RECORD, CONFIG, SNAPSHOTS)
+    names = (RESULT, CHECKPOINT, PREVIOUS, LOG, RECORD, CONFIG, SNAPSHOTS)
     earlier = [name for name in names if (folder / name).exists()]
     if earlier and not (resume or overwrite or dry_run):
-        ways = "--overwrite" + (" or --resume" if CHECKPOINT in earlier else "")
+        goes_on = {CHECKPOINT, PREVIOUS}.intersection(earlier)
+        ways = "--overwrite" + (" or --resume" if goes_on else "")
         raise ValueError(
             f"output {folder} holds an earlier run ({earlier[0]}); "
             f"choose another --output, or give {ways}"
         )
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether the folder holds a run that came to its end."""
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        return (folder / RESULT).is_file() and record["stopped"] in FINISHED
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def check_writable(folder: Path) -> None:
@@ -252,29 +280,41 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def open_folder(folder: Path, config: StyleConfig, resume: bool = False) -> None:
-    """Make the run directory; unless resumed, drop an earlier run but its result.
+@contextlib.contextmanager
+def opened_folder(
+    folder: Path, config: StyleConfig, resume: bool = False, overwrite: bool = True
+) -> Iterator[None]:
+    """Make the run directory and hold it; unless resumed, drop an earlier run.
 
-    The result stays until the new one replaces it.
+    Its result stays until the new one replaces it.
 
     Raises:
-        ValueError: if it cannot be made.
+        ValueError: if it cannot be made, is in use, or an earlier run is not to go.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            for name in (LOG, RECORD, CHECKPOINT):
-                (folder / name).unlink(missing_ok=True)
-            for snapshot in (folder / SNAPSHOTS).glob("step_*.png"):
-                snapshot.unlink()
-            with contextlib.suppress(OSError):  # it holds other files, or is not there
-                (folder / SNAPSHOTS).rmdir()
-        write_text(folder / CONFIG, config.to_yaml())
+        with locked(folder):
+            # Another run may have begun and ended since the folder was checked.
+            check_folder(folder, resume, overwrite and not resume)
+            if not resume:
+                _drop_earlier(folder)
+            write_text(folder / CONFIG, config.to_yaml())
+            yield
     except OSError as error:
         raise ValueError(
             f"output {folder} cannot be made ({error.strerror}); "
             "choose another folder with --output"
         ) from error
+
+
+def _drop_earlier(folder: Path) -> None:
+    for name in (LOG, RECORD):
+        (folder / name).unlink(missing_ok=True)
+    remove_checkpoints(folder / CHECKPOINT)
+    for snapshot in (folder / SNAPSHOTS).glob("step_*.png"):
+        snapshot.unlink()
+    with contextlib.suppress(OSError):  # it holds other files, or is not there
+        (folder / SNAPSHOTS).rmdir()
 
 
 def save_run(
@@ -284,6 +324,7 @@ def save_run(
     stopped: str,
     seconds: float,
     checkpoints: Checkpoints,
+    keep: Keepsakes | None = None,
 ) -> None:
     """Write picture and record; keep a checkpoint only if there is more to do.
 
@@ -293,20 +334,21 @@ def save_run(
         OSError: the first that any of them met.
     """
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
-    done = stopped in ("finished", "converged")
+    done = stopped in FINISHED
 
     def record() -> None:
         pictures = checkpoints.pictures
         about = make_record(config, step, stopped, seconds, folder / LOG, pictures)
         write_text(folder / RECORD, json.dumps(about, indent=2))
 
+    folder.mkdir(parents=True, exist_ok=True)  # if somebody removed it
     with contextlib.ExitStack() as stack:  # the last one first
         stack.callback(record)
-        stack.callback(save_image, folder / RESULT, step.image(), text)
+        stack.callback(save_image, folder / RESULT, step.image(), text, keep)
         if not done:
             stack.callback(checkpoints.save, step)
     if done:
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        remove_checkpoints(folder / CHECKPOINT)
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:
@@ -334,13 +376,3 @@ def plan(config: StyleConfig, inputs: Inputs) -> str:
             f"precision  {precision}",
         ]
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ The loop knows none of them; write another one as any callable that takes a `Ste
 """
 
 import csv
+import io
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from tfstyle.checkpoint import save_checkpoint
 from tfstyle.config import StyleConfig
+from tfstyle.files import replacing
 from tfstyle.images import fit_size, resize, save_film, save_image, to_uint8
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Bar:
     LINE_EVERY = 10.0  # seconds
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        # There is no stderr where the caller closed it, or has no console.
+        self._stream = stream or sys.stderr or io.StringIO()
         self._last_line = -self.LINE_EVERY
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
@@ -121,9 +124,13 @@ class Log:
                 and row[0].isdecimal()
                 and int(row[0]) < resumed
             ]
-        self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115
+        with (
+            replacing(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([self.COLUMNS, *kept])
+        self._file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerows([self.COLUMNS, *kept])
 
     def __call__(self, step: "Step") -> None:
         self._writer.writerow(

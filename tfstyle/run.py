@@ -40,7 +40,7 @@ def transfer_command() -> int:
     from tfstyle.checkpoint import load_checkpoint
     from tfstyle.device import worker
     from tfstyle.inputs import checksums, load_inputs
-    from tfstyle.job import CHECKPOINT, RESULT, check_folder, plan, run_job
+    from tfstyle.job import CHECKPOINT, RESULT, check_folder, is_finished, plan, run_job
 
     config = config_from_flags()
     inputs = load_inputs(config)
@@ -48,13 +48,16 @@ def transfer_command() -> int:
     if not worker():  # the chief of several processes writes the files
         check_folder(folder, FLAGS.resume, FLAGS.overwrite, FLAGS.dry_run)
     resume = None
+    if FLAGS.resume and is_finished(folder):
+        print(folder / RESULT)
+        return 0
     if FLAGS.resume:
-        pictures = checksums(config, inputs)
+        pictures = checksums(inputs)
         resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
     if FLAGS.dry_run:
         print(f"{plan(config, inputs)}\noutput     {folder}")
         return 0
-    stopped = run_job(config, inputs, folder, resume)
+    stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)
     if stopped == "interrupted":
         complain(f"interrupted; the work so far is in {folder}, --resume goes on")
         return 130

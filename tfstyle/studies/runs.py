@@ -50,7 +50,7 @@ def run_or_resume(
     Arguments and errors are those of `job.run_job`.
     """
     try:
-        pictures = checksums(config, inputs)
+        pictures = checksums(inputs)
         resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
     except ValueError:  # there is none, or it is of another config
         resume = None
@@ -64,7 +64,7 @@ def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:
         return (
             (folder / RESULT).is_file()
             and (folder / CONFIG).read_text("utf-8") == config.to_yaml()
-            and record["pictures"] == checksums(config, inputs)
+            and record["pictures"] == checksums(inputs)
             and record["versions"]["tfstyle"] == tfstyle.__version__
             and record["stopped"] in ("finished", "converged")
         )
