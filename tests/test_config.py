@@ -1,6 +1,9 @@
 """tfstyle.config: every key, every way to get one wrong, and the line that says so."""
 
+import os
 import re
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from tfstyle.config import (
+    MAX_BYTES,
     VGG19_LAYERS,
     Style,
     StyleConfig,
@@ -328,6 +332,52 @@ class TestFiles:
     def test_what_is_no_yaml_is_refused(self, complaint, text):
         assert "recipe.yaml is not valid YAML: " in complaint(text)
 
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("size: 2020-99-99", "'2020-99-99' is no timestamp at line 1, column 7"),
+            ("seed: 1\nsize: !!int x", "'x' is no int at line 2, column 7"),
+            ("size: !!bool x", "'x' is no bool"),
+            ("size: !!timestamp x", "'x' is no timestamp"),
+            ("size: !!set [a]", "expected a mapping node"),
+            ('init: "\\U00110000"', "chr() arg not in range"),
+            ("? [a]\n: 1", "found unhashable key"),
+            ("objective: {style_layers: {1: 2, true: 3}}", "the key True stands twice"),
+            ("~: 1\nnull: 2", "the key None stands twice"),
+            ("<<: 3", "expected a mapping or list of mappings for merging"),
+            ("size: 64\n<<: {size: 65}", "the key 'size' stands twice"),
+            ("size: 1" + "0" * 5000, "a number of 5001 characters; 1000 are allowed"),
+            ("size: 0x" + "f" * 5000, "a number of 5002 characters"),
+            ("objective: {tv_weight: 1" + ":30" * 5000 + ".5}", "a number of 15003"),
+            ("objective: {tv_weight: 1" + ":30" * 300 + ".5}", "is no float"),
+            ("size: " + "[" * 50 + "]" * 50, "nested more than 32 levels deep"),
+            ("size: {1\ufeff: 3: 4}", "\\ufeff"),
+        ],
+        ids=lambda text: text[:24],
+    )
+    def test_what_python_cannot_read_is_refused(self, complaint, text, reason):
+        line = complaint(text)
+        assert "recipe.yaml is not valid YAML: " in line
+        assert reason in line
+        assert len(line) < 500
+
+    def test_a_merged_mapping_is_as_good_as_its_keys(self, load):
+        assert load("<<: {size: 64}\nseed: 3") == load("size: 64\nseed: 3")
+
+    @pytest.mark.parametrize("text", ["#" * MAX_BYTES, "[" * MAX_BYTES + "]"])
+    def test_size_is_bounded(self, load, complaint, text):
+        if text[0] == "#":
+            assert load(text) == StyleConfig()
+        assert "has more than 262144 bytes" in complaint(text + "#")
+
+    @pytest.mark.parametrize(
+        "text", ["[" * 250_000, "size: [" + "[]," * 30_000 + "]", "a: 1\n" * 50_000]
+    )
+    def test_the_largest_is_refused_within_seconds(self, complaint, text):
+        began = time.perf_counter()
+        complaint(text)
+        assert time.perf_counter() - began < 20
+
     @pytest.mark.parametrize("key", ["1", "null", "true", "2020-01-01"])
     def test_keys_are_words(self, complaint, key):
         assert "Keys should be strings" in complaint(f"{key}: 64")
@@ -354,6 +404,76 @@ class TestFiles:
             f"config {path} cannot be read: {reason}; give a YAML file such as "
             "configs/default.yaml"
         )
+
+    @pytest.mark.parametrize("kind", ["pipe", "socket", "device", "loop"])
+    def test_must_be_a_regular_file(self, tmp_path, monkeypatch, kind):
+        """A pipe would block for ever, and a device might have no end."""
+        monkeypatch.chdir(tmp_path)  # a socket's path must be short
+        path = Path("odd.yaml")
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(str(path))
+        else:
+            path.symlink_to("/dev/zero" if kind == "device" else path)
+        with pytest.raises(ValueError, match=ONE_LINE) as error:
+            load_config(path)
+        assert "odd.yaml cannot be read: " in str(error.value)
+
+    @pytest.mark.parametrize(
+        "name", ["a\0b.yaml", "x" * 300, "x" * 5000, "\udcff.yaml", ""]
+    )
+    def test_a_name_can_be_impossible(self, tmp_path, name):
+        with pytest.raises(ValueError, match=ONE_LINE) as error:
+            load_config(f"{tmp_path}/{name}")
+        assert "cannot be read: " in str(error.value)
+
+    @pytest.mark.parametrize(
+        "name", ["my file.yaml", "설정.yaml", "😀.yaml", "two\nlines.yaml", "-x.yaml"]
+    )
+    def test_a_name_can_be_unusual(self, tmp_path, name):
+        path = tmp_path / name
+        path.write_text("size: 64")
+        assert load_config(path).size == 64
+        path.write_text("sizes: 64")
+        with pytest.raises(ValueError, match=ONE_LINE):
+            load_config(path)
+        path.write_text("size: [64")
+        with pytest.raises(ValueError, match=ONE_LINE):
+            load_config(path)
+
+
+class TestFileNames:
+    KEYS = ("content.path", "init", "extractor.weights")
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_can_be_paths(self, key):
+        config = StyleConfig().with_overrides({key: Path("folder") / "a.png"})
+        assert get(config, key) == str(Path("folder/a.png"))
+
+    def test_of_styles_can_be_paths(self):
+        config = StyleConfig(styles=[{"path": Path("a.png")}], init=Path("b.png"))
+        assert (config.styles[0].path, config.init) == ("a.png", "b.png")
+        assert "b.png" in config.to_yaml()
+
+    @pytest.mark.parametrize("key", KEYS)
+    @pytest.mark.parametrize("name", ["a\0b", "", "\ud800"])
+    def test_can_be_impossible(self, key, name):
+        line = override_complaint({key: name})
+        assert f"{key} is " in line
+        assert "no file can have this name; give a path" in line
+
+    @pytest.mark.parametrize(
+        "name", ["my cat.png", "고양이.png", "😀.png", "two\nlines.png", "\udcff.png"]
+    )
+    def test_can_be_unusual(self, load, tmp_path, name):
+        config = StyleConfig(content={"path": name})
+        assert load(config.to_yaml()).content.path == name
+
+    def test_can_be_too_long_for_the_system(self, load):
+        name = "x" * 5000
+        assert load(f"content: {{path: {name}}}\ninit: {name}").init == name
 
 
 class TestOverrides:
@@ -468,12 +588,32 @@ class TestParseOverride:
             ("size=*n", "aliases (*name) are not supported"),
             ("output={film: 1, film: 2}", "stands twice"),
             ("size=a:\n- b: c: d", "the value is not YAML"),
+            ("size=2020-99-99", "is no timestamp"),
+            ("size=!!int x", "'x' is no int"),
+            ('init="\\U00110000"', "the value is not YAML"),
+            ("size=" + "9" * 5000, "a number of 5000 characters"),
+            ("size=" + "[" * 5000, "nested more than 32 levels deep"),
         ],
     )
     def test_bad_ones_are_refused(self, text, expected):
         with pytest.raises(ValueError, match=ONE_LINE) as error:
             parse_override(text)
         assert expected in str(error.value)
+
+
+class TestHugeNumbers:
+    @pytest.mark.parametrize(
+        "value",
+        [10**5000, -(10**5000), 10**400, "9" * 5000],
+        ids=["huge", "negative", "large", "text"],  # str() refuses the first
+    )
+    @pytest.mark.parametrize(
+        "key", ["size", "seed", "objective.tv_weight", "memory.tile"]
+    )
+    def test_are_refused(self, key, value):
+        line = override_complaint({key: value})
+        assert key in line
+        assert len(line) < 300
 
 
 class TestFrozen:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfstyle.config import StyleConfig
-from tfstyle.images import fit_size, save_image
+from tfstyle.images import Keepsakes, fit_size, load_image, save_image
 from tfstyle.inputs import (
     Inputs,
     as_picture,
@@ -12,6 +13,7 @@ from tfstyle.inputs import (
     checksums,
     cover,
     load_inputs,
+    load_start,
     size_at,
 )
 from tfstyle.pyramid import Scale
@@ -168,6 +170,62 @@ class TestLoadInputs:
         assert f"{weights}: {reason}" in line
         assert "extractor.weights=bundled" in line
 
+    def with_pictures(self, picture, **overrides):
+        """A config of three pictures: 1200, 1800 and 2000 pixels."""
+        return make_config(
+            **{
+                "content.path": picture("content.png", 30, 40),
+                "styles": [{"path": picture("a.png", 30, 60)}],
+                "init": picture("start.png", 40, 50),
+                **overrides,
+            }
+        )
+
+    @pytest.mark.parametrize(
+        ("megapixels", "name"), [(1e-3, "content"), (1.5e-3, "a"), (1.9e-3, "start")]
+    )
+    def test_refuses_more_than_max_megapixels(self, picture, megapixels, name):
+        config = self.with_pictures(picture, **{"memory.max_megapixels": megapixels})
+        line = complaint(load_inputs, config)
+        assert f"{name}.png: it has 0.00" in line
+        assert f"expected at most {megapixels:g}: make it smaller" in line
+        assert "raise memory.max_megapixels" in line
+
+    def test_a_raised_limit_is_above_pillow_s(self, picture, monkeypatch):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+        config = self.with_pictures(picture, **{"memory.max_megapixels": 2e-3})
+        assert load_inputs(config).start.shape == (40, 50, 3)
+        assert load_start(config).shape == (40, 50, 3)
+
+    def test_a_reader_of_one_s_own_is_told_the_limit(self, picture):
+        asked = []
+
+        def load(path, max_megapixels):
+            asked.append((path.rpartition("/")[2], max_megapixels))
+            return load_image(path, max_megapixels)
+
+        config = self.with_pictures(picture, **{"memory.max_megapixels": 7})
+        load_inputs(config, load)
+        assert asked == [("content.png", 7), ("a.png", 7), ("start.png", 7)]
+
+    def test_a_plain_content_has_no_keepsakes(self, picture):
+        assert load_inputs(self.with_pictures(picture)).keep == Keepsakes()
+
+    def test_keepsakes_are_those_of_the_content_and_the_config(self, picture):
+        config = self.with_pictures(picture)
+        exif = Image.Exif()
+        exif[306] = "2024:02:29 12:34:56"
+        exif[0x8825] = {1: "N"}
+        half = Image.new("RGBA", (40, 30), (255, 0, 0, 128))
+        half.save(config.content.path, exif=exif, dpi=(300, 300))
+        dated = load_inputs(config).keep
+        assert (dated.alpha == 128).all()
+        assert dated.dpi == pytest.approx((300, 300), rel=1e-3)
+        located = load_inputs(config.with_overrides({"output.location": True})).keep
+        assert len(located.exif) > len(dated.exif) > 0
+        with pytest.warns(UserWarning, match="cannot keep its ICC profile"):
+            load_inputs(config.with_overrides({"output.profile": "content"}))
+
 
 class TestCheckSizes:
     def test_accepts_the_least_that_the_deepest_layer_needs(self):
@@ -226,23 +284,18 @@ class TestChecksums:
             }
         )
         styles = [noise(6, 6), noise(7, 6)]
-        found = checksums(config, Inputs(noise(5, 6), styles, noise(8, 6)))
-        assert list(found) == ["a.png", "d.png", "b.png", "c.png"]
+        found = checksums(Inputs(noise(5, 6), styles, noise(8, 6)))
+        assert list(found) == ["content", "init", "styles.0", "styles.1"]
         assert len(set(found.values())) == 4
         config = config.with_overrides({"init": "noise"})
-        found = checksums(config, Inputs(noise(5, 6), styles))
-        assert list(found) == ["a.png", "b.png", "c.png"]
+        found = checksums(Inputs(noise(5, 6), styles))
+        assert list(found) == ["content", "styles.0", "styles.1"]
 
     def test_one_pixel_makes_another(self):
-        config = make_config(styles=[])
         before, after = noise(5, 6), noise(5, 6)
         after[4, 5, 2] += 1e-4
-        assert checksums(config, Inputs(before, [])) == checksums(
-            config, Inputs(before.copy(), [])
-        )
-        assert checksums(config, Inputs(before, [])) != checksums(
-            config, Inputs(after, [])
-        )
+        assert checksums(Inputs(before, [])) == checksums(Inputs(before.copy(), []))
+        assert checksums(Inputs(before, [])) != checksums(Inputs(after, []))
 
 
 class TestAsPicture:
@@ -256,6 +309,10 @@ class TestAsPicture:
         picture = as_picture(array)
         assert picture.dtype == np.float32
         np.testing.assert_array_equal(picture, array.astype(np.float32))
+
+    def test_reads_no_larger_files_than_told(self, content_path):
+        line = complaint(as_picture, content_path, 0.1)
+        assert "it has 0.1353 megapixels; expected at most 0.1" in line
 
     def test_takes_nested_lists(self):
         np.testing.assert_array_equal(as_picture([[[0.0, 0.5, 1.0]]]), [[[0, 0.5, 1]]])

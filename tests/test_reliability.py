@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -174,6 +175,44 @@ class TestKilled:
         assert again.returncode == 0, errors
         assert "resuming from the one before" in errors
         assert_as_whole(folder, whole("lbfgs"))
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("kind", STEPS)
+    def test_goes_on_to_the_same_bytes(self, pictures, whole, tmp_path, kind):
+        folder = tmp_path / "run"
+        process = start(pictures, folder, kind=kind)
+        while not (folder / job.CHECKPOINT).exists():
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+        if process.returncode != 0:  # else it was at its end already
+            assert process.returncode == 130, errors
+            assert "--resume goes on" in errors.splitlines()[-1]
+            assert json.loads((folder / job.RECORD).read_text())["steps"] < 24
+        again = start(pictures, folder, "--resume", kind=kind)
+        _, errors = again.communicate(timeout=120)
+        assert again.returncode == 0, errors
+        assert_as_whole(folder, whole(kind))
+
+    def test_between_tiles_the_step_is_given_up(self, config, tmp_path, monkeypatch):
+        config = config.with_overrides({"memory.tile": 64})
+        folder, inputs = tmp_path / "run", load_inputs(config)
+        tiles, watch = [], job._TileWatchers.__call__
+
+        def count(watchers, done, total):
+            if watchers._watch:  # the run has begun
+                tiles.append(done)
+                if len(tiles) == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+            watch(watchers, done, total)
+
+        monkeypatch.setattr(job._TileWatchers, "__call__", count)
+        config = config.with_overrides({"pyramid.min_size": None})
+        assert job.run_job(config, inputs, folder) == "interrupted"
+        assert len(tiles) == 3
+        record = json.loads((folder / job.RECORD).read_text())
+        assert (record["steps"], record["stopped"]) == (0, "interrupted")
 
 
 class TestAtOnce:

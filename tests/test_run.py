@@ -6,11 +6,13 @@ Only what needs a process of its own has one, since each imports TensorFlow anew
 import csv
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from absl.testing import flagsaver
 from tfstyle import job, run
 from tfstyle.config import load_config
 from tfstyle.images import load_image, load_text, save_image
+from tfstyle.weights import weights_path
 
 ROOT = Path(__file__).parent.parent
 PROGRESS = re.compile(r" *\d+% step \d+, .*")
@@ -33,6 +36,13 @@ TINY = (
 )
 FINISHED = {"result.png", "config.yaml", "log.csv", "run.json"}
 RESUMABLE = FINISHED | {"checkpoint.npz"}
+
+
+class Trap:
+    """What leaves a file behind when it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("unpickled"),)
 
 
 class Outcome(NamedTuple):
@@ -291,6 +301,28 @@ class TestMistakes:
             ([*TINY, "--resume"], "no checkpoint to resume from"),
             ([*TINY, "--resume", "--overwrite"], "exclude each other"),
             ([*TINY, "--style", "no\nsuch.png"], "no such.png: No such file"),
+            ([*TINY, "--set", "size=32"], "--size and --set size=... are both there"),
+            ([*TINY, "--set", "content={path: a}"], "--content and --set content=..."),
+            (
+                [*TINY, "--set", "content.path=a"],
+                "--content and --set content.path=...",
+            ),
+            ([*TINY, "--set", "styles=[]"], "--style and --set styles=..."),
+            (
+                [*TINY, "--content", ""],
+                "content.path is '': no file can have this name",
+            ),
+            ([*TINY, "--style", "a\0b"], "no file can have this name; give a path"),
+            ([*TINY, "--content", "\ud800"], "no file can have this name; give a path"),
+            ([*TINY, "--style", "x" * 5000], "File name too long"),
+            ([*TINY, "--config", "x" * 5000], "cannot be read: File name too long"),
+            ([*TINY, "--config", "a\0b"], "cannot be read: embedded null byte"),
+            ([*TINY, "--config", ""], "cannot be read: "),
+            ([*TINY, "--config", "/dev/zero"], "not a regular file"),
+            ([*TINY, "--set", "extractor.weights=/dev/zero"], "it is no regular one"),
+            ([*TINY, "--set", "extractor.weights=folder"], "it is no regular one"),
+            ([*TINY, "--set", f"extractor.weights={'x' * 5000}"], "no such file"),
+            ([*TINY, "--set", "size=2020-99-99", "--size=9"], "is no timestamp"),
             pytest.param(
                 [*TINY, "--output", "x" * 300],
                 "choose another",
@@ -307,8 +339,20 @@ class TestMistakes:
         assert expected in done.err
         assert tree(desk) == before
 
-    def test_weights_of_another_network(self, tfstyle, desk):
-        (desk / "other.weights.h5").write_text("Dear diary,")
+    @pytest.mark.parametrize("content", ["text", "zip", "pickle", "empty"])
+    def test_weights_of_another_network(self, tfstyle, desk, content):
+        """Nothing is unpickled, nor unpacked, nor given to TensorFlow."""
+        path = desk / "other.weights.h5"
+        if content == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.write(weights_path("bundled"), "model.weights.h5")
+        else:
+            data = {
+                "text": b"Dear diary,",
+                "pickle": pickle.dumps(Trap()),
+                "empty": b"",
+            }
+            path.write_bytes(data[content])
         before = tree(desk)
         done = tfstyle(*TINY, "--set", "extractor.weights=other.weights.h5")
         assert done.code == 2
@@ -338,6 +382,71 @@ class TestMistakes:
             "directory; give a YAML file such as configs/default.yaml\n",
         )
         assert files(tmp_path) == set()
+
+
+def shell(line, cwd, **options):
+    """Run a line of sh, in which "tfstyle" is the command."""
+    command = f'"{sys.executable}" -m tfstyle.run'
+    done = subprocess.run(
+        ["sh", "-c", line.replace("tfstyle", command, 1)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **options},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+SMOKE = f'--config "{ROOT}/configs/smoke.yaml" --output run'
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux' /dev/full")
+class TestStreams:
+    """Standard output and stderr that are closed, full, or read no more."""
+
+    def test_the_run_needs_none(self, tmp_path):
+        assert shell(f"tfstyle {SMOKE} <&- >&- 2>&-", tmp_path) == (0, "", "")
+        assert files(tmp_path / "run") == FINISHED
+
+    def test_a_complaint_never_goes_to_standard_output(self, tmp_path):
+        assert shell("tfstyle --nonsense 2>&-", tmp_path) == (2, "", "")
+        assert shell("tfstyle --nonsense 2>/dev/full", tmp_path) == (2, "", "")
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    @pytest.mark.parametrize("flags", ["--help", f"{SMOKE} --dry_run"])
+    def test_output_that_cannot_be_written(self, tmp_path, flags, unbuffered):
+        line = f"tfstyle {flags} >/dev/full"
+        done = shell(line, tmp_path, PYTHONUNBUFFERED=unbuffered)
+        assert done == (
+            1,
+            "",
+            "tfstyle: error: the output cannot be written: No space left on device; "
+            "direct it elsewhere\n",
+        )
+
+    def test_output_that_is_read_no_more(self, tmp_path):
+        assert shell("(sleep 1; tfstyle --help) | true", tmp_path) == (0, "", "")
+
+
+class TestSystemErrors:
+    @pytest.mark.parametrize(
+        ("error", "expected"),
+        [
+            (PermissionError(13, "Permission denied", "a.txt"), "a.txt: Permission"),
+            (OSError("Cannot save a.png"), "Cannot save a.png"),
+            (MemoryError(), "the memory is full"),
+        ],
+    )
+    def test_are_one_line(self, tfstyle, monkeypatch, error, expected):
+        def fail():
+            raise error
+
+        monkeypatch.setattr(run, "transfer_command", fail)
+        done = tfstyle()
+        assert (done.code, done.out) == (1, "")
+        assert re.fullmatch(r"tfstyle: error: [^\n]+\n", done.err)
+        assert expected in done.err
 
 
 class TestHelp:

@@ -1,5 +1,7 @@
 """What every command of tfstyle shares: --help, exit codes, one line for an error."""
 
+import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,28 +23,71 @@ def command(
 
     Returns:
         The exit code: that of `run`; 2 for a bad flag, config or input, which `run`
-        reports as a ValueError; 1 for a RunError; 130 if interrupted by Ctrl-C.
+        reports as a ValueError; 1 for a RunError, and where the system refuses memory
+        or a file; 130 if interrupted by Ctrl-C.
     """
+    _open_closed_streams()
     warnings.showwarning = lambda message, *_: complain(f"warning: {message}")
     try:
-        rest = FLAGS(list(sys.argv if argv is None else argv))[1:]
-        if FLAGS.help:
-            print(usage + _flags_help(run.__module__))
-            return 0
-        if rest:
-            raise ValueError(
-                f"unexpected argument {rest[0]!r}; every option is a --flag, see --help"
-            )
-        return run()
+        code = _run(run, usage, sys.argv if argv is None else argv)
+        sys.stdout.flush()  # at the interpreter's exit it would be too late to complain
+        return code
     except (ValueError, flags.Error) as error:
         complain(f"error: {error}")
         return 2
     except RunError as error:
         complain(f"error: the run failed: {error}")
         return 1
+    except MemoryError:
+        complain("error: the memory is full; close other programs, or lower the size")
+        return 1
+    except OSError as error:
+        _complain_of_system(error)
+        return 1
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
+
+
+def _run(run: Callable[[], int], usage: str, argv: Sequence[str]) -> int:
+    rest = FLAGS(list(argv))[1:]
+    if FLAGS.help:
+        print(usage + _flags_help(run.__module__))
+        return 0
+    if rest:
+        raise ValueError(
+            f"unexpected argument {rest[0]!r}; every option is a --flag, see --help"
+        )
+    return run()
+
+
+def _open_closed_streams() -> None:
+    """Let a stream that the caller closed (2>&-) lead nowhere.
+
+    Else the next file opened takes its number, and gets TensorFlow's messages.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def _complain_of_system(error: OSError) -> None:
+    """Say in a line what the system refused: a file, or the output."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        complain(f"error: {error.filename}: {reason}; check the path and its folder")
+    elif not isinstance(error, BrokenPipeError):  # as of `| head`, which has enough
+        complain(f"error: the output cannot be written: {reason}; direct it elsewhere")
+    try:
+        sys.stdout.flush()
+    except OSError:  # it fails, and would again with a traceback at the end
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _flags_help(module: str) -> str:
@@ -54,5 +99,6 @@ def _flags_help(module: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Write one line to stderr."""
-    print(f"tfstyle: {' '.join(message.split())}", file=sys.stderr)
+    """Write one line to stderr, if anybody takes it."""
+    with contextlib.suppress(OSError):
+        print(f"tfstyle: {' '.join(message.split())}", file=sys.stderr, flush=True)

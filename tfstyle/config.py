@@ -6,7 +6,9 @@ second.
 """
 
 import difflib
+import errno
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -43,6 +45,16 @@ def min_side(layer: str) -> int:
     return 1 << poolings
 
 
+MAX_BYTES = 2**18
+"""Of a YAML file; those of tfstyle have 4000, and a huge one would take minutes."""
+
+MAX_DEPTH = 32
+"""Levels of nesting in YAML; a config needs 3, and Python's stack has an end."""
+
+MAX_DIGITS = 1000
+"""Characters of a number in YAML: reading it takes time that grows with the square."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the phrase "; did you mean ...?" if `name` resembles a `known` one."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -61,15 +73,43 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _off(value: Any) -> Any:
+def _file(value: Any) -> Any:
+    """Take what names a file as Python's own functions do, unless no file can have it.
+
+    Raises:
+        ValueError: if it is empty, or has characters that are in no file's name.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        try:
+            possible = value and b"\0" not in os.fsencode(value)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise ValueError("no file can have this name; give a path")
+    return value
+
+
+def _tile(value: Any) -> Any:
     """Read what YAML 1.1 takes for false as the word that was written."""
-    return "off" if value is False else value
+    if value is False:
+        return "off"
+    if value in ("auto", "off"):
+        return value
+    try:
+        side = _number(value)
+        if side == int(side) and 64 <= side <= 16384:
+            return int(side)
+    except (OverflowError, TypeError, ValueError):
+        pass
+    raise ValueError("it should be auto, off, or 64 to 16384 pixels")
 
 
 def _layer(name: str) -> str:
     if name not in VGG19_LAYERS:
         raise ValueError(
-            f"{name!r} is no layer of VGG19"
+            f"{_short(name)} is no layer of VGG19"
             + (nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool")
         )
     return name
@@ -78,10 +118,8 @@ def _layer(name: str) -> str:
 Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Integer = Annotated[int, BeforeValidator(_number)]
 Weight = Annotated[Float, Field(ge=0)]
-Tile = Annotated[
-    Literal["auto", "off"] | Annotated[int, Field(ge=64, le=16384)],
-    BeforeValidator(_off),
-]
+File = Annotated[str, BeforeValidator(_file)]
+Tile = Annotated[Literal["auto", "off"] | int, BeforeValidator(_tile)]
 Layers = dict[Annotated[str, AfterValidator(_layer)], Weight]
 
 
@@ -94,13 +132,13 @@ class Section(BaseModel):
 class Content(Section):
     """The picture whose arrangement is kept."""
 
-    path: str | None = None
+    path: File | None = None
 
 
 class Style(Section):
     """One of the pictures whose manner is taken."""
 
-    path: str | None = None
+    path: File | None = None
     weight: Annotated[Float, Field(gt=0)] = 1.0
     scale: Annotated[Float, Field(gt=0, le=8)] = 1.0
 
@@ -108,7 +146,7 @@ class Style(Section):
 class Extractor(Section):
     """Which VGG19 looks at the pictures."""
 
-    weights: str = "bundled"
+    weights: File = "bundled"
     pooling: Literal["avg", "max"] = "avg"
     normalized: bool = False
 
@@ -185,6 +223,8 @@ class Output(Section):
     snapshot_every: Annotated[Integer, Field(ge=0)] = 0
     checkpoint_every: Weight = 30.0
     film: Literal["gif", "webp", "mp4"] | None = None
+    profile: Literal["srgb", "content"] = "srgb"
+    location: bool = False
 
 
 class StyleConfig(Section):
@@ -198,7 +238,7 @@ class StyleConfig(Section):
     content: Content = Content()
     styles: list[Style] = []
     size: Annotated[Integer, Field(ge=16, le=65536)] = 512
-    init: str = "content"
+    init: File = "content"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
     extractor: Extractor = Extractor()
     objective: Objective = Objective()
@@ -242,7 +282,7 @@ def load_config(path: str | os.PathLike[str]) -> StyleConfig:
     try:
         config = validate({} if data is None else data)
     except ValueError as error:
-        raise ValueError(f"config {path}: {error}") from error
+        raise ValueError(_line(f"config {path}: {error}")) from error
     return locate_paths(config, path)
 
 
@@ -252,17 +292,50 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
     Raises:
         ValueError: if it cannot be read or is not YAML.
     """
-    path = Path(path)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return _parse(_text(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except yaml.YAMLError as error:
         raise ValueError(
-            f"config {path} cannot be read: {reason}; give a YAML file such as "
-            "configs/default.yaml"
+            _line(f"config {path} is not valid YAML: {_flat(error)}")
         ) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"config {path} is not valid YAML: {_flat(error)}") from error
+    except ValueError as error:  # the path has a NUL character, or of `_text`
+        reason = str(error)
+    raise ValueError(
+        _line(f"config {path} cannot be read: {reason}")
+        + "; give a YAML file such as configs/default.yaml"
+    )
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    """Return the text of a small regular file: a pipe or a device may never end."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise ValueError("it is a pipe, a device or a socket, not a regular file")
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES} bytes, too many for a config")
+    return data.decode("utf-8")
+
+
+def _parse(text: str) -> Any:
+    """Turn YAML into plain data.
+
+    Raises:
+        yaml.YAMLError: if it is not YAML, or YAML that no config needs.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError:
+        raise
+    # PyYAML lets through what Python says to a character such as "\U00110000", and
+    # RecursionError where its caller left too little of the stack.
+    except Exception as error:
+        raise yaml.YAMLError(str(error)) from error
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -273,12 +346,14 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ValueError(f"--set {text!r} has no key and value; write --set key=value")
-    try:
-        return key.strip(), yaml.load(value, Loader=_StrictLoader)
-    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(
-            f"--set {text!r}: the value is not YAML: {_flat(error)}"
+            f"--set {_short(text)} has no key and value; write --set key=value"
+        )
+    try:
+        return key.strip(), _parse(value)
+    except yaml.YAMLError as error:
+        raise ValueError(
+            f"--set {_short(text)}: the value is not YAML: {_flat(error)}"
         ) from error
 
 
@@ -301,12 +376,14 @@ def validate(data: Any) -> StyleConfig:
 def explain(error: ValidationError, model: type[Section]) -> str:
     """Say the first of pydantic's complaints about a `model` in one line."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    key = ".".join(_cut(str(part)) for part in first["loc"] if part != "[key]")
     if first["type"] == "extra_forbidden":
         known = _fields(model, first["loc"][:-1])
         name = str(first["loc"][-1])
         hint = nearest(name, known) or f"; the keys here are {', '.join(known)}"
-        text = f"{key} is not a known key{hint}"
+        text = f"{key or repr(key)} is not a known key{hint}"
+    elif first["type"] == "invalid_key":
+        text = f"the key {key}: Keys should be strings"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         reason = reason.replace("Input should be", "it should be")
@@ -315,7 +392,7 @@ def explain(error: ValidationError, model: type[Section]) -> str:
         )
         text = f"{key}{came}: {reason}"
     more = error.error_count() - 1
-    return text + (f" (and {more} more)" if more else "")
+    return _line(text) + (f" (and {more} more)" if more else "")
 
 
 def _fields(model: Any, location: Sequence[int | str]) -> list[str]:
@@ -333,7 +410,7 @@ def _replace(data: Any, keys: list[str], value: Any) -> None:
     key, *rest = keys
     if isinstance(data, list):
         raise ValueError(
-            f"{key!r} is inside a list; set the whole list, as in "
+            f"{_short(key)} is inside a list; set the whole list, as in "
             "--set 'styles=[{path: a.jpg}]'"
         )
     inner = data.get(key)
@@ -377,7 +454,7 @@ def locate(path: str, config_path: str | os.PathLike[str]) -> str:
     Those are the folders of the repository that the config came with. A path that is
     nowhere comes back as it was.
     """
-    if Path(path).exists():
+    if os.path.exists(path):  # not Path.exists, which raises for an endless name
         return path
     for folder in Path(os.path.abspath(config_path)).parents[:4]:
         found = os.path.normpath(folder / path)
@@ -393,24 +470,68 @@ class _StrictLoader(yaml.SafeLoader):
     Aliases let a few lines grow to gigabytes; no config needs them.
     """
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not supported; repeat the value")
-        return super().compose_node(parent, index)
+        if self._depth == MAX_DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} levels deep")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
+            raise yaml.YAMLError(
+                f"a number of {len(node.value)} characters; {MAX_DIGITS} are allowed"
+            )
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        # As in `_parse`: "!!int x" is a ValueError, "!!bool x" a KeyError, and so on.
+        except Exception as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{_short(node.value)} is no {kind}", node.start_mark
+            ) from error
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep)
         if len(mapping) < len(node.value):
-            names = [key.value for key, _ in node.value]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise yaml.YAMLError(f"the key {twice!r} stands twice; keep one")
+            seen = set()
+            for name in (self.construct_object(key) for key, _ in node.value):
+                if name in seen:
+                    raise yaml.YAMLError(
+                        f"the key {_short(name)} stands twice; keep one"
+                    )
+                seen.add(name)
         return mapping
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        return "a huge number"
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _line(text: str) -> str:
+    """Return it on one line, with escapes for what no screen would show."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in " ".join(text.splitlines())
+    )
+
+
 def _flat(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
+    return _line(text[:300]) or type(error).__name__

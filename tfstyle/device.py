@@ -21,8 +21,14 @@ def quiet_import() -> Iterator[None]:
     what they wrote is shown after all.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    screen = os.dup(2)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    screen = None
+    with contextlib.suppress(OSError):
+        screen = os.dup(2)
+    if screen is None:  # stderr is closed: nothing can be seen
+        yield
+        return
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from tfstyle.config import StyleConfig, min_side
-from tfstyle.images import fit_size, load_image, resize
+from tfstyle.images import (
+    MAX_MEGAPIXELS,
+    Keepsakes,
+    fit_size,
+    load_image,
+    load_keepsakes,
+    resize,
+)
 from tfstyle.pyramid import Scale, schedule
 from tfstyle.weights import weights_path
 
@@ -24,21 +31,22 @@ class Inputs:
     content: Picture
     styles: Sequence[Picture]
     start: Picture | None = None  # only where the config's `init` is a file
+    keep: Keepsakes | None = None  # of the content, for the result's file
 
 
-def checksums(config: StyleConfig, inputs: Inputs) -> dict[str, str]:
-    """Return a short checksum of each picture's pixels, by its path in the config."""
-    named = [(config.content.path, inputs.content), (config.init, inputs.start)]
-    named += zip([style.path for style in config.styles], inputs.styles, strict=True)
+def checksums(inputs: Inputs) -> dict[str, str]:
+    """Return a short checksum of each picture's pixels, by its place in the config."""
+    named = [("content", inputs.content), ("init", inputs.start)]
+    named += [(f"styles.{i}", style) for i, style in enumerate(inputs.styles)]
     return {
-        str(name): hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+        name: hashlib.sha256(picture.tobytes()).hexdigest()[:16]
         for name, picture in named
         if picture is not None
     }
 
 
-Load = Callable[[str], Picture]
-"""The path of a picture to its pixels."""
+Load = Callable[[str, float], Picture]
+"""The path of a picture, and the most megapixels it may have, to its pixels."""
 
 
 def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
@@ -49,8 +57,9 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
         load: reads one; several runs may share one that remembers.
 
     Raises:
-        ValueError: if a path is missing, a file is no picture, or one is too small for
-            the layers of the objective at some size of the schedule.
+        ValueError: if a path is missing, a file is no picture or larger than
+            `memory.max_megapixels`, or one is too small for the layers of the objective
+            at some size of the schedule.
     """
     if config.content.path is None:
         raise ValueError("no content picture; give --content PATH or set content.path")
@@ -59,10 +68,13 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
             raise ValueError(f"styles.{i} has no path; set it, or give --style PATH")
     if config.extractor.weights != "imagenet":
         weights_path(config.extractor.weights)
+    most, output = config.memory.max_megapixels, config.output
+    path = config.content.path
     inputs = Inputs(
-        content=load(config.content.path),
-        styles=[load(str(style.path)) for style in config.styles],
+        content=load(path, most),
+        styles=[load(str(style.path), most) for style in config.styles],
         start=load_start(config, load),
+        keep=load_keepsakes(path, output.profile, output.location, most),
     )
     check_inputs(config, inputs)
     return inputs
@@ -72,18 +84,18 @@ def load_start(config: StyleConfig, load: Load = load_image) -> Picture | None:
     """Read the picture to start from, where `init` is the path of one."""
     if config.init in ("content", "noise", "style"):
         return None
-    return load(config.init)
+    return load(config.init, config.memory.max_megapixels)
 
 
-def as_picture(picture: Any) -> Picture:
-    """Accept an array or the path of a file.
+def as_picture(picture: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """Accept an array, or the path of a file with at most so many megapixels.
 
     Raises:
         ValueError: unless it is a readable file or an array (height, width, 3), RGB,
             in [0, 1].
     """
     if isinstance(picture, str | os.PathLike):
-        return load_image(picture)
+        return load_image(picture, max_megapixels)
     array = np.asarray(picture)
     if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
         raise ValueError(

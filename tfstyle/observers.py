@@ -181,7 +181,13 @@ class Film:
 
 
 class Checkpoints:
-    """A checkpoint every so many seconds, to resume from."""
+    """A checkpoint every so many seconds, to resume from.
+
+    Large ones take their time: then so much lies between them that they take no more
+    than `SHARE` of the run.
+    """
+
+    SHARE = 0.02
 
     def __init__(
         self,
@@ -191,13 +197,18 @@ class Checkpoints:
     ) -> None:
         self._path, self._config, self.pictures = path, config, dict(pictures or {})
         self._saved = 0.0  # the step's seconds at the last save
+        self._took = 0.0  # seconds
 
     def __call__(self, step: "Step") -> None:
-        if step.seconds - self._saved >= self._config.output.checkpoint_every:
+        every = self._config.output.checkpoint_every
+        least = self._took / self.SHARE if every else 0.0
+        if step.seconds - self._saved >= max(every, least):
             self.save(step)
 
     def save(self, step: "Step") -> None:
         """Save a checkpoint now."""
+        began = time.perf_counter()
         checkpoint = step.checkpoint()
         save_checkpoint(self._path, checkpoint, self._config, self.pictures)
+        self._took = time.perf_counter() - began
         self._saved = step.seconds

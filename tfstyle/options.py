@@ -26,23 +26,33 @@ def config_from_flags() -> "StyleConfig":
     """
     from tfstyle.config import StyleConfig, load_config
 
-    config = load_config(FLAGS.config) if FLAGS.config else StyleConfig()
+    config = load_config(FLAGS.config) if FLAGS.config is not None else StyleConfig()
     return config.with_overrides(overrides_from_flags())
 
 
 def overrides_from_flags() -> dict[str, Any]:
     """Return what --set, --content, --style and --size change, by dotted key.
 
+    A later --set of the same key wins over an earlier one.
+
     Raises:
-        ValueError: for a --set that is no KEY=VALUE.
+        ValueError: for a --set that is no KEY=VALUE, or that sets what one of the other
+            flags sets as well.
     """
     from tfstyle.config import parse_override
 
     overrides = dict(parse_override(text) for text in FLAGS.set)
-    if FLAGS.content:
-        overrides["content.path"] = FLAGS.content
-    if FLAGS.style:
-        overrides["styles"] = [{"path": path} for path in FLAGS.style]
-    if FLAGS.size is not None:
-        overrides["size"] = FLAGS.size
+    for flag, key, value in (
+        ("content", "content.path", FLAGS.content),
+        ("style", "styles", [{"path": path} for path in FLAGS.style] or None),
+        ("size", "size", FLAGS.size),
+    ):
+        if value is None:
+            continue
+        for other in overrides:
+            if key == other or key.startswith(f"{other}."):
+                raise ValueError(
+                    f"--{flag} and --set {other}=... are both there; keep one"
+                )
+        overrides[key] = value
     return overrides

@@ -51,6 +51,7 @@ def make_record(
         "peak_memory_gib": round(peak, 2) if peak else None,
         "device": device.device_name(),
         "precision": step.precision,
+        "computed": str(step.plan),
         "seed": config.seed,
         "weights": config.extractor.weights,
         "weights_sha256": sha256(weights) if weights.is_file() else None,

@@ -67,9 +67,10 @@ def stylize(
     """
     styles = list(style) if isinstance(style, list | tuple) else [style]
     config = StyleConfig().with_overrides({"styles": [{} for _ in styles], **overrides})
+    limit = config.memory.max_megapixels
     inputs = Inputs(
-        content=as_picture(content),
-        styles=[as_picture(each) for each in styles],
+        content=as_picture(content, limit),
+        styles=[as_picture(each, limit) for each in styles],
         start=load_start(config),
     )
     check_inputs(config, inputs)

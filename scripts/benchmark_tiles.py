@@ -1,0 +1,113 @@
+"""What tiles cost: seconds of a step and peak memory by size, whole and in tiles.
+
+Prints the tables of docs/posters.md. Twenty minutes on two cores; --quick: one.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+from benchmark import peak_gib
+
+from tfstyle.command import command
+from tfstyle.config import StyleConfig
+from tfstyle.device import prepare, quiet_import
+from tfstyle.images import load_image, save_image
+from tfstyle.inputs import Inputs, Picture
+from tfstyle.memory import Plan, make_plan
+from tfstyle.pyramid import Scale
+
+TILE = 512
+FLAGS = flags.FLAGS
+
+USAGE = "Measure tiles against whole pictures: python scripts/benchmark_tiles.py"
+
+
+def square(path: str) -> Picture:
+    """Return the middle square of a picture, (side, side, 3)."""
+    picture = load_image(path)
+    height, width, _ = picture.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return np.ascontiguousarray(picture[top : top + side, left : left + side])
+
+
+def evaluation(inputs: Inputs, size: int, precision: str, tile: int | None) -> Any:
+    """Return a function that evaluates value and gradient once, in seconds."""
+    from tfstyle.transfer import make_network, make_objective, start_image, to_tensor
+
+    config, scale = StyleConfig(styles=[{}]), Scale(size, 1)
+    plan = Plan(tile, config.optimizer, True, 0.0)
+    network = make_network(config, precision)
+    objective = make_objective(network, config, inputs, scale, precision, plan)
+    image = to_tensor(start_image(config, inputs, scale))
+
+    def evaluate() -> float:
+        began = time.perf_counter()
+        float(objective.value_and_gradient(image)[0].total)
+        return time.perf_counter() - began
+
+    evaluate()
+    return evaluate
+
+
+def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
+    """Print the seconds of a step, whole and tiled in turn, and their ratio."""
+    for precision in ("float32", "bfloat16"):
+        whole = evaluation(inputs, size, precision, None)
+        tiled = evaluation(inputs, size, precision, tile)
+        times = [(whole(), tiled()) for _ in range(rounds)]
+        fast, slow = (min(each) for each in zip(*times, strict=True))
+        print(
+            f"| {size} px, {precision} | {fast:.2f} s | {slow:.2f} s "
+            f"| {slow / fast:.2f} |",
+            flush=True,
+        )
+
+
+def by_size(inputs: Inputs, sizes: list[int], tile: int) -> None:
+    """Print a tiled step's seconds per megapixel, and a short run's peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "square.png"
+        save_image(path, inputs.content)
+        for size in sizes:
+            config = StyleConfig().with_overrides(
+                {
+                    "content.path": str(path),
+                    "styles": [{"path": "examples/style/swirls.jpg"}],
+                    "size": size,
+                    "pyramid.min_size": None,
+                    "memory": {"tile": tile, "limit_gib": 3.9},
+                }
+            )
+            seconds = evaluation(inputs, size, "bfloat16", tile)()
+            plan = make_plan(config, size, size, "bfloat16", 3.9)
+            each = seconds / size**2 * 1e6
+            print(
+                f"| {size} x {size} | {seconds:.1f} s | {each:.2f} s "
+                f"| {peak_gib(config):.2f} GiB | {plan} |",
+                flush=True,
+            )
+
+
+def main() -> int:
+    """Print both tables."""
+    with quiet_import():
+        import tensorflow  # noqa: F401
+    prepare()
+    inputs = Inputs(
+        square("examples/content/coffee.png"), [load_image("examples/style/swirls.jpg")]
+    )
+    quick = FLAGS.quick
+    overhead(inputs, *((256, 128, 1) if quick else (1024, TILE, 5)))
+    sizes = [128, 256] if quick else [512, 1024, 2048, 4096]
+    by_size(inputs, sizes, 128 if quick else TILE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, USAGE))
