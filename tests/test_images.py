@@ -1553,3 +1553,9 @@ def test_damaged_files_give_an_image_or_a_value_error(tmp_path, capfd, caplog, i
     assert noise.out == ""
     assert noise.err == "" or kind == "TIFF"  # libtiff itself writes to stderr, in C
     assert caplog.records == []
+
+
+def test_a_pipe_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match=r"\A[^\n]*it is a pipe[^\n]*\Z"):
+        images.load_image(tmp_path / "pipe.png")

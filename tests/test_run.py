@@ -4,6 +4,7 @@ Only what needs a process of its own has one, since each imports TensorFlow anew
 """
 
 import csv
+import errno
 import json
 import os
 import pickle
@@ -22,7 +23,9 @@ from absl.testing import flagsaver
 
 from tfstyle import job, run
 from tfstyle.config import load_config
+from tfstyle.device import quiet_import
 from tfstyle.images import load_image, load_text, save_image
+from tfstyle.observers import Bar
 from tfstyle.weights import weights_path
 
 ROOT = Path(__file__).parent.parent
@@ -369,7 +372,7 @@ class TestMistakes:
         assert "--overwrite" in done.err
         bad = ("--overwrite", "--set", "extractor.weights=missing.h5")
         assert tfstyle(*TINY, "--output", "run", *bad).code == 2
-        assert tfstyle(*TINY, "--output", "run", "--resume").code == 2
+        assert tfstyle(*TINY, "--output", "run", "--resume").code == 0  # it is done
         assert tree(desk) == before
 
     def test_in_a_process_of_its_own(self, tmp_path):
@@ -427,6 +430,28 @@ class TestStreams:
 
     def test_output_that_is_read_no_more(self, tmp_path):
         assert shell("(sleep 1; tfstyle --help) | true", tmp_path) == (0, "", "")
+
+
+class TestNoStderr:
+    """In a library there may be none from the start, as without a console."""
+
+    def test_progress_goes_nowhere(self, monkeypatch):
+        monkeypatch.setattr(sys, "stderr", None)
+        bar = Bar()
+        bar.show(0.5, 1.0, "half", last=False)
+        bar.close()
+
+    def test_imports_work(self, monkeypatch):
+        def closed(number):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+        monkeypatch.setattr(sys, "stderr", None)
+        monkeypatch.setattr(os, "dup", closed)
+        with quiet_import():
+            done = True
+        assert done
+        with pytest.raises(ImportError), quiet_import():
+            raise ImportError
 
 
 class TestSystemErrors:
@@ -544,7 +569,7 @@ class TestInterruption:
         save_image(desk / "photo.png", random.random((*size, 3)))
         done = tfstyle(*TINY, "--output", "run", "--resume")
         assert done.code == 2
-        assert "photo.png" in done.err
+        assert "pictures.content: " in done.err
 
     def test_by_ctrl_c(self, tfstyle, desk):
         """With the real network, in a process of its own, at whatever step it is."""

@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from tfstyle import job
 from tfstyle.command import RunError
@@ -405,3 +406,23 @@ class TestTrends:
         found = rows("style_reconstruction", **{"size": 64, "pyramid.steps": [40]})
         distance = [float(row["style_distance"]) for row in found]
         assert distance == sorted(distance, reverse=True)
+
+
+class TestHostileStudies:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "columns: {styles: [3]}",
+            "rows: {seed: ["
+            + "1, " * 50
+            + "]}\ncolumns: {size: ["
+            + "64, " * 50
+            + "]}",
+            "columns: " + "[" + "3, " * 5000 + "]",
+        ],
+    )
+    def test_are_refused_in_one_short_line(self, tmp_path, text):
+        path = tmp_path / "study.yaml"
+        path.write_text(f"base: {ROOT / 'configs/smoke.yaml'}\n{text}\n")
+        with pytest.raises(ValueError, match=r"\A[^\n]{10,600}\Z"):
+            load_study(path)

@@ -109,7 +109,7 @@ def _tile(value: Any) -> Any:
 def _layer(name: str) -> str:
     if name not in VGG19_LAYERS:
         raise ValueError(
-            f"{_short(name)} is no layer of VGG19"
+            f"{short(name)} is no layer of VGG19"
             + (nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool")
         )
     return name
@@ -347,13 +347,13 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ValueError(
-            f"--set {_short(text)} has no key and value; write --set key=value"
+            f"--set {short(text)} has no key and value; write --set key=value"
         )
     try:
         return key.strip(), _parse(value)
     except yaml.YAMLError as error:
         raise ValueError(
-            f"--set {_short(text)}: the value is not YAML: {_flat(error)}"
+            f"--set {short(text)}: the value is not YAML: {_flat(error)}"
         ) from error
 
 
@@ -365,7 +365,7 @@ def validate(data: Any) -> StyleConfig:
     """
     if not isinstance(data, Mapping):
         raise ValueError(
-            f"expected keys with values, such as 'size: 512', not {_short(data)}"
+            f"expected keys with values, such as 'size: 512', not {short(data)}"
         )
     try:
         return StyleConfig.model_validate(data)
@@ -388,7 +388,7 @@ def explain(error: ValidationError, model: type[Section]) -> str:
         reason = first["msg"].removeprefix("Value error, ")
         reason = reason.replace("Input should be", "it should be")
         came = (
-            "" if isinstance(first["input"], dict) else f" is {_short(first['input'])}"
+            "" if isinstance(first["input"], dict) else f" is {short(first['input'])}"
         )
         text = f"{key}{came}: {reason}"
     more = error.error_count() - 1
@@ -410,7 +410,7 @@ def _replace(data: Any, keys: list[str], value: Any) -> None:
     key, *rest = keys
     if isinstance(data, list):
         raise ValueError(
-            f"{_short(key)} is inside a list; set the whole list, as in "
+            f"{short(key)} is inside a list; set the whole list, as in "
             "--set 'styles=[{path: a.jpg}]'"
         )
     inner = data.get(key)
@@ -497,7 +497,7 @@ class _StrictLoader(yaml.SafeLoader):
         # As in `_parse`: "!!int x" is a ValueError, "!!bool x" a KeyError, and so on.
         except Exception as error:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{_short(node.value)} is no {kind}", node.start_mark
+                None, None, f"{short(node.value)} is no {kind}", node.start_mark
             ) from error
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -507,13 +507,14 @@ class _StrictLoader(yaml.SafeLoader):
             for name in (self.construct_object(key) for key, _ in node.value):
                 if name in seen:
                     raise yaml.YAMLError(
-                        f"the key {_short(name)} stands twice; keep one"
+                        f"the key {short(name)} stands twice; keep one"
                     )
                 seen.add(name)
         return mapping
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return what a value looks like, in at most 60 characters."""
     try:
         return _cut(repr(value))
     except ValueError:  # Python writes no integer of more than 4300 digits

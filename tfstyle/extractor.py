@@ -5,6 +5,7 @@ ImageNet subtracted), its poolings and its weights files.
 """
 
 import contextlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -209,7 +210,9 @@ def load_vgg19(weights: str = "bundled") -> keras.Model:
         )
     network = keras.applications.VGG19(include_top=False, weights=None)
     try:
-        network.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras' many lines on what does not fit
+            network.load_weights(path)
     except Exception as error:  # h5py and Keras raise many kinds for a bad file
         reason = " ".join(str(error).split())[:120]
         raise ValueError(

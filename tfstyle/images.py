@@ -409,6 +409,8 @@ def _floats(image: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
 def _opened(path: Path, max_megapixels: float) -> Iterator[ImageFile.ImageFile]:
     """Yield the file, not yet decoded; whatever goes wrong becomes one ValueError."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError("it is a pipe, a device or a socket")  # reading may block
         with (
             _quiet_pillow(max_megapixels),
             path.open("rb") as file,

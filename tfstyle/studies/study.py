@@ -29,12 +29,17 @@ from tfstyle.config import (
     locate,
     locate_paths,
     read_yaml,
+    short,
 )
 
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""
 
 Measure = Literal["psnr", "content_distance", "style_distance", "total", "seconds"]
+
+
+MAX_CELLS = 1000
+"""Runs of a study: a few lines could ask for millions."""
 
 
 class StudyFile(Section):
@@ -96,7 +101,9 @@ def load_study(
     """
     data = read_yaml(path) or {}
     if not isinstance(data, Mapping):
-        raise ValueError(f"study {path}: expected keys such as columns, not {data!r}")
+        raise ValueError(
+            f"study {path}: expected keys such as columns, not {short(data)}"
+        )
     axes = {name: axis for name, axis in (axes or {}).items() if axis is not None}
     if axes and not StudyFile.model_fields.keys() & data.keys():
         data = {"base": str(path)}
@@ -127,6 +134,11 @@ def make_study(
     rows = [Point("", {})]
     if file.rows is not None:
         rows = read_axis("rows", file.rows, flags)
+    if len(rows) * len(columns) > MAX_CELLS:
+        raise ValueError(
+            f"{len(rows)} rows of {len(columns)} columns; a study has at most "
+            f"{MAX_CELLS} runs"
+        )
     cells: list[Cell] = []
     for row in rows:
         for column in columns:
@@ -135,7 +147,8 @@ def make_study(
                 config = base.with_overrides(file.set).with_overrides(flags)
                 config = locate_paths(config.with_overrides(keys), path)
             except ValueError as error:
-                raise ValueError(f"{row.label} {column.label}: {error}") from error
+                label = short(f"{row.label} {column.label}".strip())
+                raise ValueError(f"{label}: {error}") from error
             folder = folder_name(len(cells), row.label, column.label)
             cells.append(Cell(row.label, column.label, keys, config, folder))
     labels = [point.label for point in rows], [point.label for point in columns]
@@ -154,19 +167,20 @@ def read_axis(name: str, axis: Any, flags: Overrides) -> list[Point]:
             values = [[style] for style in flags["styles"]]
         if not isinstance(values, list) or not values:
             raise ValueError(
-                f"{name}: {key} has {values!r}; give a list of at least one value"
+                f"{name}: {short(key)} has {short(values)}; give a list of at least "
+                "one value"
             )
         return [Point(label_of(str(key), value), {str(key): value}) for value in values]
     if not isinstance(axis, list) or not axis:
         raise ValueError(
-            f"{name} is {axis!r}; give one key with a list of values, or a list of "
-            "mappings with a label and keys"
+            f"{name} is {short(axis)}; give one key with a list of values, or a list "
+            "of mappings with a label and keys"
         )
     points = []
     for entry in axis:
         if not isinstance(entry, Mapping) or "label" not in entry:
             raise ValueError(
-                f"{name}: {entry!r} has no label; write {{label: ..., KEY: VALUE}}"
+                f"{name}: {short(entry)} has no label; write {{label: ..., KEY: VALUE}}"
             )
         keys = {str(key): value for key, value in entry.items() if key != "label"}
         points.append(Point(str(entry["label"]), keys))
@@ -175,8 +189,9 @@ def read_axis(name: str, axis: Any, flags: Overrides) -> list[Point]:
 
 def label_of(key: str, value: Any) -> str:
     """Return a short label, such as "style_weight 20" or a painting's file name."""
-    if key == "styles":
-        return " + ".join(Path(str(style["path"])).stem for style in value)
+    if key == "styles" and isinstance(value, list):  # else it is refused later
+        styles = [style for style in value if isinstance(style, Mapping)]
+        return " + ".join(Path(str(style.get("path"))).stem for style in styles)
     last = key.rpartition(".")[2]
     if last in ("content_layers", "style_layers") and isinstance(value, Mapping):
         return ", ".join(str(name) for name in value)
