@@ -26,12 +26,12 @@ PROGRAMS = [*MODULES, *sorted((ROOT / "scripts").glob("*.py"))]
 # imports: no module imports one that stands under it.
 IMPORTS = {
     "config": "",
-    "images": "",
     "weights": "",
     "command": "",
     "options": "config",
     "device": "",
     "files": "",
+    "images": "files",
     "losses": "",
     "memory": "config",
     "pyramid": "config",

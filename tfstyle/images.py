@@ -11,7 +11,6 @@ import re
 import struct
 import tempfile
 import threading
-import uuid
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +31,8 @@ from PIL import (
     TiffImagePlugin,
     UnidentifiedImageError,
 )
+
+from tfstyle.files import write_bytes
 
 FloatArray = npt.NDArray[np.float32]
 StrPath = str | os.PathLike[str]
@@ -187,7 +188,7 @@ def save_image(
         )
     data = _encoded(path, np.asarray(image), text or {}, keep or Keepsakes())
     try:
-        _write_atomically(path, data)
+        write_bytes(path, data)
     except OSError as error:
         raise OSError(
             f"Cannot save {path}: {error.strerror or error}; check the folder's "
@@ -209,7 +210,7 @@ def save_film(path: StrPath, frames: Sequence[npt.NDArray[np.uint8]]) -> None:
     path = Path(path)
     check_film(path.suffix)
     data = _video(frames) if path.suffix == ".mp4" else _animation(path, frames)
-    _write_atomically(path, data)
+    write_bytes(path, data)
 
 
 def check_film(suffix: str) -> None:
@@ -733,14 +734,3 @@ def _text_chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
             raise ValueError(f"got the text key {key!r}; expected 1 to 79 characters.")
         chunks.add_text(key, value)  # as iTXt if it is not Latin-1
     return chunks
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Show other readers the old file or the new one, never a part."""
-    # Not by tempfile, which makes files that nobody else may read.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
