@@ -418,7 +418,8 @@ def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
     """Return copies of all that changes as the optimizer runs."""
     state: State = {"evaluations": np.array(optimizer.evaluations)}
     for name, variable in variables.items():
-        array = np.asarray(variable.numpy())
+        # A view: what a variable held stays as it was, if somebody looks at it.
+        array = np.asarray(variable.read_value())
         # NumPy's files do not know bfloat16: they hold its bits.
         state[name] = array.view(np.uint16) if array.dtype.kind == "V" else array
     return state
