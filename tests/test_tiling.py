@@ -303,9 +303,14 @@ def start(devices, *save, **environment):
 
 
 def finish(*processes):
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors[-3000:]
+    try:
+        for process in processes:
+            _, errors = process.communicate(timeout=300)
+            assert process.returncode == 0, errors[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 class TestReplicas:
@@ -325,6 +330,7 @@ class TestReplicas:
             start(
                 1,
                 tmp_path / f"{index}.npy",
+                no_grpc_proxy="localhost",  # gRPC would go through http_proxy
                 TF_CONFIG=json.dumps(
                     {
                         "cluster": {"worker": addresses},
