@@ -287,12 +287,12 @@ def against_floor(sizes: Sequence[int]) -> list[str]:
     return [*rows, "", f"The measured matrix product: {rate / 1e9:.0f} GFLOP/s."]
 
 
-def peak_gib(config: StyleConfig) -> float:
+def peak_gib(config: StyleConfig, steps: int = 2) -> float:
     """Return the peak memory of a short run, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(config.to_yaml(), encoding="utf-8")
-        flags_ = ["--output", folder + "/run", "--set", "pyramid.steps=[2]"]
+        flags_ = ["--output", folder + "/run", "--set", f"pyramid.steps=[{steps}]"]
         tfstyle("--config", str(path), *flags_)
         record = json.loads((Path(folder) / "run/run.json").read_text("utf-8"))
     return float(record["peak_memory_gib"])

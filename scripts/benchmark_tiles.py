@@ -69,33 +69,63 @@ def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
         )
 
 
-def by_size(inputs: Inputs, sizes: list[int], tile: int) -> None:
+def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
     """Print a tiled step's seconds per megapixel, and a short run's peak memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "square.png"
-        save_image(path, inputs.content)
-        for size in sizes:
-            config = StyleConfig().with_overrides(
-                {
-                    "content.path": str(path),
-                    "styles": [{"path": "examples/style/swirls.jpg"}],
-                    "size": size,
-                    "pyramid.min_size": None,
-                    "memory": {"tile": tile, "limit_gib": 3.9},
-                }
-            )
-            seconds = evaluation(inputs, size, "bfloat16", tile)()
-            plan = make_plan(config, size, size, "bfloat16", 3.9)
-            each = seconds / size**2 * 1e6
-            print(
-                f"| {size} x {size} | {seconds:.1f} s | {each:.2f} s "
-                f"| {peak_gib(config):.2f} GiB | {plan} |",
-                flush=True,
-            )
+    for size in sizes:
+        seconds = evaluation(inputs, size, "bfloat16", tile)()
+        # Two steps remember no more than two pairs: the peak of the shortest history.
+        overrides = {"memory.tile": tile, "optimizer.history": 2}
+        print(
+            f"| {size} x {size} | {seconds:.1f} s | {seconds / size**2 * 1e6:.2f} s "
+            f"| {estimate_and_peak(content, size, 2, **overrides)} |",
+            flush=True,
+        )
+
+
+def estimates(content: Path, small: int, tile: int) -> None:
+    """Print how far the estimates of --dry_run are from the peaks of full histories."""
+    for size, overrides in (
+        (small, {"precision": "bfloat16"}),
+        (small, {"precision": "float32"}),
+        (2 * small, {"precision": "bfloat16"}),
+        (2 * small, {"precision": "float32"}),
+        (2 * small, {"precision": "bfloat16", "memory.tile": tile}),
+        (2 * small, {"precision": "float32", "memory.tile": tile}),
+        (2 * small, {"precision": "bfloat16", "memory.tile": max(64, tile // 4)}),
+        (2 * small, {"optimizer.name": "adam", "memory.tile": tile}),
+        (
+            2 * small,
+            {
+                "objective.style_layers": {"block1_conv1": 1.0},
+                "objective.content_layers": {"block3_conv1": 1.0},
+            },
+        ),
+    ):
+        found = estimate_and_peak(content, size, 13, **overrides)
+        how = ", ".join(f"{name} {value}" for name, value in overrides.items())
+        print(f"| {size} x {size} | {how} | {found} |", flush=True)
+
+
+def estimate_and_peak(content: Path, size: int, steps: int, **overrides: Any) -> str:
+    """Return a run's plan, its peak memory, and their ratio as cells of a table."""
+    config = StyleConfig().with_overrides(
+        {
+            "content.path": str(content),
+            "styles": [{"path": "examples/style/swirls.jpg"}],
+            "size": size,
+            "precision": "bfloat16",
+            "pyramid.min_size": None,
+            "memory.limit_gib": 3.9,
+            **overrides,
+        }
+    )
+    plan = make_plan(config, size, size, config.precision, 3.9)
+    peak = peak_gib(config, steps)
+    return f"{plan} | {peak:.2f} GiB | {plan.gib / peak:.2f}"
 
 
 def main() -> int:
-    """Print both tables."""
+    """Print the three tables."""
     with quiet_import():
         import tensorflow  # noqa: F401
     prepare()
@@ -103,9 +133,14 @@ def main() -> int:
         square("examples/content/coffee.png"), [load_image("examples/style/swirls.jpg")]
     )
     quick = FLAGS.quick
-    overhead(inputs, *((256, 128, 1) if quick else (1024, TILE, 5)))
-    sizes = [128, 256] if quick else [512, 1024, 2048, 4096]
-    by_size(inputs, sizes, 128 if quick else TILE)
+    tile = 128 if quick else TILE
+    overhead(inputs, 2 * tile, tile, 1 if quick else 5)
+    with tempfile.TemporaryDirectory() as folder:
+        content = Path(folder) / "square.png"
+        save_image(content, inputs.content)
+        sizes = [128, 256] if quick else [512, 1024, 2048, 4096]
+        by_size(inputs, content, sizes, tile)
+        estimates(content, tile, tile)
     return 0
 
 

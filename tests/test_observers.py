@@ -15,6 +15,7 @@ from tfstyle.observers import (
     Log,
     Progress,
     Snapshots,
+    Stillness,
     describe,
     time_left,
 )
@@ -202,6 +203,30 @@ class TestSnapshots:
         assert not (tmp_path / "snapshots").exists()
 
 
+class TestStillness:
+    @staticmethod
+    def said(totals, recwarn):
+        from tfstyle.objective import Losses
+
+        observe = Stillness()
+        for number, total in enumerate(totals):
+            losses = Losses(total, 0.0, 0.0, 0.0)
+            observe(make_step(number, losses=losses, last=number == len(totals) - 1))
+        return [str(each.message) for each in recwarn]
+
+    def test_a_run_that_stops_moving(self, recwarn):
+        (message,) = self.said([3.0, 2.0, *[1.0] * 30], recwarn)
+        assert "has been 1 since step 2" in message
+
+    def test_a_run_that_never_moves(self, recwarn):
+        (message,) = self.said([1.0, 1.0], recwarn)
+        assert "has been 1 since step 0" in message
+
+    def test_nothing_of_others(self, recwarn):
+        assert not self.said([5.0, 4.0, 4.0, 4.0, 3.0, 3.0], recwarn)
+        assert not self.said([5.0], recwarn)
+
+
 REST = ("float32", 4.0, 1.0, {"image": np.zeros((1, 2, 3, 3), np.float32)})
 
 
@@ -220,6 +245,22 @@ class TestCheckpoints:
             if path.exists():
                 saved.append(load_checkpoint(path, config).step)
         assert saved == [2, 2, 4, 4, 6]
+
+    def test_at_each_new_size(self, tmp_path):
+        config, saved = StyleConfig(), []
+        observe = Checkpoints(tmp_path / "checkpoint.npz", config)
+        for number, scale in enumerate((0, 0, 1, 1, 2)):
+            observe(
+                make_step(
+                    number,
+                    seconds=number,
+                    scale=scale,
+                    checkpoint=lambda each=number: (
+                        saved.append(each) or Checkpoint(0, each, each, 0.0, *REST)
+                    ),
+                )
+            )
+        assert saved == [2, 4]
 
     def test_slow_ones_are_rarer(self, tmp_path, monkeypatch):
         clock, saved = [0.0], []

@@ -22,7 +22,15 @@ from tfstyle.config import StyleConfig
 from tfstyle.files import locked, write_text
 from tfstyle.images import Keepsakes, check_film, save_image
 from tfstyle.inputs import Inputs, checksums, size_at
-from tfstyle.observers import Checkpoints, Film, Log, Observer, Progress, Snapshots
+from tfstyle.observers import (
+    Checkpoints,
+    Film,
+    Log,
+    Observer,
+    Progress,
+    Snapshots,
+    Stillness,
+)
 from tfstyle.pyramid import schedule
 from tfstyle.record import make_record
 
@@ -184,7 +192,8 @@ def _observers(
     progress: Observer | None,
 ) -> list[Observer]:
     resumed = resume.step if resume else None
-    observers: list[Observer] = [Log(folder / LOG, resumed), progress or Progress()]
+    log, bar = Log(folder / LOG, resumed), progress or Progress()
+    observers: list[Observer] = [log, bar, Stillness()]
     if config.output.snapshot_every:
         observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
     if config.output.film:

@@ -7,6 +7,7 @@ import csv
 import io
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -180,8 +181,34 @@ class Film:
         save_film(self._path, frames)
 
 
+class Stillness:
+    """Says so if the steps do not change the picture."""
+
+    PATIENCE = 10  # steps
+
+    def __init__(self) -> None:
+        self._first: int | None = None  # step that was seen
+        self._since, self._total = 0, float("nan")
+
+    def __call__(self, step: "Step") -> None:
+        if self._first is None:
+            self._first = step.step
+        if step.losses.total != self._total:
+            self._since, self._total = step.step, step.losses.total
+            return
+        still = step.step - self._since
+        never = step.last and self._since == self._first and still < self.PATIENCE
+        if still == self.PATIENCE or never:
+            warnings.warn(
+                f"the objective has been {self._total:g} since step {self._since}: the "
+                "picture does not change; if it should, see the weights in objective",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
 class Checkpoints:
-    """A checkpoint every so many seconds, to resume from.
+    """A checkpoint every so many seconds and at each new size, to resume from.
 
     Large ones take their time: then so much lies between them that they take no more
     than `SHARE` of the run.
@@ -196,13 +223,16 @@ class Checkpoints:
         pictures: Mapping[str, str] | None = None,
     ) -> None:
         self._path, self._config, self.pictures = path, config, dict(pictures or {})
+        self._scale: int | None = None  # of the step before
         self._saved = 0.0  # the step's seconds at the last save
         self._took = 0.0  # seconds
 
     def __call__(self, step: "Step") -> None:
         every = self._config.output.checkpoint_every
+        due = every if self._scale in (None, step.scale) else 0.0
         least = self._took / self.SHARE if every else 0.0
-        if step.seconds - self._saved >= max(every, least):
+        self._scale = step.scale
+        if step.seconds - self._saved >= max(due, least):
             self.save(step)
 
     def save(self, step: "Step") -> None:
