@@ -80,8 +80,19 @@ class TestSave:
         save_checkpoint(path, make_checkpoint(8), CONFIG)
         assert_same(make_checkpoint(8), load_checkpoint(path, CONFIG))
         assert sorted(os.listdir(path.parent)) == [path.name, previous(path).name]
-        path.unlink()
+        path.unlink()  # as if killed between the two renames
+        assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+
+    def test_a_damaged_one_never_replaces_the_good_one_before(self, path, monkeypatch):
+        save_checkpoint(path, make_checkpoint(8), CONFIG)
+        path.write_bytes(b"damaged")
         with pytest.warns(UserWarning, match="resuming from the one before"):
+            assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+        for failing in ("fsync", "replace"):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, failing, lambda *_: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    save_checkpoint(path, make_checkpoint(9), CONFIG)
             assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
 
     @pytest.mark.parametrize("owner, name", [(np, "savez"), (os, "replace")])  # noqa: PT006
@@ -146,7 +157,7 @@ class TestDamaged:
     def test_missing(self, tmp_path):
         line = complaint(tmp_path / "run" / "checkpoint.npz")
         assert "run has no checkpoint to resume from" in line
-        assert "without --resume" in line
+        assert "start again with --overwrite" in line
 
     def test_a_folder(self, tmp_path):
         assert "--overwrite" in complaint(tmp_path)

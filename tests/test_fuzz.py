@@ -31,7 +31,7 @@ import yaml
 from PIL import Image, ImageCms
 
 from tfstyle.config import StyleConfig, load_config, parse_override
-from tfstyle.images import load_image
+from tfstyle.images import load_image, load_keepsakes, save_image
 
 ROOT = Path(__file__).parent.parent
 SEED = 20261121
@@ -65,6 +65,8 @@ def run_batch(kind, count):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     print(done.stdout)
+    # Libraries in C may write to the screen what they think of a file.
+    assert len(done.stderr.splitlines()) == count, done.stderr[:3000]
     return json.loads(done.stdout)
 
 
@@ -286,6 +288,10 @@ def read_image(path):
     assert image.shape[2] == 3
     assert image.size > 0
     assert 0 <= image.min() <= image.max() <= 1  # NaN fails as well
+    keep = load_keepsakes(path, "content", True, MEGAPIXELS)
+    result = path.with_name("result.png")
+    save_image(result, image[:64, :64], keep=keep)
+    result.unlink()
 
 
 # Configs

@@ -4,8 +4,12 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
+import time
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -19,7 +23,7 @@ from tfstyle.inputs import Inputs
 ONE_LINE = r"\A[^\n]+\Z"
 COLUMNS = "step,scale,height,width,seconds,total,content,style,variation"
 FINISHED = {"result.png", "config.yaml", "log.csv", "run.json"}
-RESUMABLE = FINISHED | {"checkpoint.npz"}
+RESUMABLE = FINISHED | {"checkpoint.npz", "checkpoint.previous.npz"}
 STEPS = 4
 TWO_SCALES = {"size": 32, "pyramid": {"min_size": 16, "steps": [2, 3]}}
 CONFIG = StyleConfig().with_overrides(
@@ -311,11 +315,15 @@ class TestInterrupted:
 
 class TestFailed:
     @pytest.mark.parametrize(
-        "error", [RuntimeError("boom"), MemoryError(), OSError(28, "No space left")]
+        ("error", "what"),
+        [
+            (RuntimeError("boom"), "RuntimeError: boom"),
+            (MemoryError(), "the memory is full; lower"),
+            (OSError(28, "No space left"), "No space left"),
+        ],
     )
-    def test_keeps_the_work(self, config, inputs, folder, events, error):
+    def test_keeps_the_work(self, config, inputs, folder, events, error, what):
         events[3] = fail(error)
-        what = error.strerror if isinstance(error, OSError) else type(error).__name__
         with pytest.raises(job.RunError, match=what):
             job.run_job(config, inputs, folder)
         assert files(folder) == RESUMABLE
@@ -362,14 +370,38 @@ class TestFailed:
         assert steps_logged(folder) == [0, 1, 2, 3]
 
 
+BUSY = """
+import hashlib
+from tfstyle import job
+with job.stop_signals() as asked:
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)
+    print("asked", asked(), flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 200_000_000)
+"""
+
+
 class TestStopSignals:
-    def test_the_first_asks_and_the_second_interrupts(self):
-        with job.stop_signals() as asked:
-            assert not asked()
-            os.kill(os.getpid(), signal.SIGINT)
-            assert asked()
-            with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
+    def test_the_first_asks_and_the_second_exits_at_once(self):
+        """Even amid a call that no Python handler can interrupt."""
+        command = [sys.executable, "-c", BUSY]
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
+            assert busy.stdout.readline() == "ready\n"
+            busy.send_signal(signal.SIGINT)
+            assert busy.stdout.readline() == "asked True\n"
+            busy.send_signal(signal.SIGTERM)
+            assert busy.wait(30) == 130
+            assert "stopped at once" in busy.stderr.read()
+
+    def test_two_amid_one_call(self):
+        command = [sys.executable, "-c", BUSY.replace("2_000", "200_000")]
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
+            assert busy.stdout.readline() == "ready\n"
+            for _ in range(2):
+                busy.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+            assert busy.wait(30) == 130
+            assert busy.stdout.read() == ""
 
     def test_are_left_alone_in_a_thread(self):
         answers = []

@@ -4,13 +4,15 @@ import re
 
 import pytest
 
+from tfstyle import device
 from tfstyle.config import StyleConfig, load_config
-from tfstyle.memory import make_plan
+from tfstyle.memory import Sizes, at_once, halo, make_plan
 
 
-def plan(side, limit_gib, devices=1, precision="bfloat16", **overrides):
+def plan(side, limit_gib, devices=1, precision="bfloat16", styles=(), **overrides):
     config = StyleConfig().with_overrides(overrides)
-    return make_plan(config, side, side, precision, limit_gib, devices)
+    sizes = Sizes(side, side, tuple((each, each) for each in styles))
+    return make_plan(config, sizes, precision, limit_gib, devices)
 
 
 class TestChoice:
@@ -22,7 +24,8 @@ class TestChoice:
     def test_tiles_if_it_does_not(self):
         whole = plan(2048, 99).gib
         found = plan(2048, 0.7 * whole)
-        assert found.tile == 512
+        assert found.tile == 1024
+        assert plan(1024, 2).tile == 512
         assert found.gib <= 0.7 * whole < whole
 
     def test_less_and_less_with_less_memory(self):
@@ -84,3 +87,81 @@ class TestAsked:
         shallow = {"objective.content_layers": {"block1_conv1": 1}}
         assert plan(4096, 14, **shallow, **{"memory.tile": 512}).keep_content
         assert not plan(4096, 4, **shallow).keep_content
+
+
+class TestEstimate:
+    def test_originals_count(self):
+        config, sizes = StyleConfig(), Sizes(256, 256)
+        more = Sizes(256, 256, originals=2**30)
+        small, large = (make_plan(config, each, "float32", 9) for each in (sizes, more))
+        assert large.gib - small.gib == pytest.approx(1)
+
+    def test_a_large_style_counts_and_is_tiled(self):
+        assert plan(256, 99, styles=[256]).gib == plan(256, 99).gib
+        large = plan(256, 99, styles=[2048])
+        assert large.gib > plan(256, 99).gib + 2
+        assert plan(256, large.gib - 0.1, styles=[2048]).tile == 1024
+
+    def test_a_smaller_size_has_smaller_styles(self):
+        sizes = Sizes(400, 600, ((300, 200),), 7).scaled(300)
+        assert sizes == Sizes(200, 300, ((150, 100),), 7)
+
+    @pytest.mark.parametrize("layer", ["block1_conv1", "block3_pool", "block5_conv4"])
+    def test_the_halo_is_that_of_the_network(self, layer):
+        from tfstyle.extractor import tile_network, vgg19
+
+        assert halo([layer]) == tile_network(vgg19([layer]), [layer]).halo
+
+    @pytest.mark.parametrize("size", [(505, 389), (600, 399), (1030, 200), (64, 900)])
+    def test_the_network_sees_a_tile_at_once(self, size):
+        from tfstyle.tiling import cut_tiles
+
+        layers = ["block5_conv1"]
+        crops = [tile.crop for tile in cut_tiles(*size, 256, halo(layers), 16)]
+        largest = max(height * width for _, _, height, width in crops)
+        assert largest == pytest.approx(at_once(*size, 256, layers), rel=0.06)
+
+
+class TestLimit:
+    def test_what_is_given(self):
+        assert device.memory_limit_gib(3.5) == 3.5
+
+    def test_a_share_of_what_the_machine_has(self):
+        assert 0.1 < device.memory_limit_gib() < 1e4
+
+    def test_of_the_fullest_gpu(self, monkeypatch, tmp_path):
+        import tensorflow as tf
+
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text("#!/bin/sh\necho 20480 MiB\necho 10240 MiB\n")
+        tool.chmod(0o755)
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        assert device.memory_limit_gib() == pytest.approx(8)
+        tool.write_text("#!/bin/sh\necho no driver; exit 9\n")
+        assert device.memory_limit_gib() != pytest.approx(8)
+
+
+class TestWorkers:
+    def test_one_process_alone(self, monkeypatch):
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+        assert (device.workers(), device.worker()) == ([], 0)
+
+    def test_one_of_two(self, monkeypatch):
+        text = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 1}}'
+        monkeypatch.setenv("TF_CONFIG", text)
+        assert (device.workers(), device.worker()) == (["a:1", "b:1"], 1)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("{", "[1]", "5", '{"cluster": 5}', '{"task": {"index": "x"}}'),
+            '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}',
+            '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"index": 0}}',
+            '{"cluster": {"worker": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+        ],
+    )
+    def test_refused(self, monkeypatch, text):
+        monkeypatch.setenv("TF_CONFIG", text)
+        with pytest.raises(ValueError, match="TF_CONFIG"):
+            device.worker()

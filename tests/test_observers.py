@@ -244,7 +244,7 @@ class TestCheckpoints:
             )
             if path.exists():
                 saved.append(load_checkpoint(path, config).step)
-        assert saved == [2, 2, 4, 4, 6]
+        assert saved == [0, 0, 2, 2, 4, 4, 6]  # the step of the last one
 
     def test_at_each_new_size(self, tmp_path):
         config, saved = StyleConfig(), []
@@ -260,7 +260,7 @@ class TestCheckpoints:
                     ),
                 )
             )
-        assert saved == [2, 4]
+        assert saved == [0, 2, 4]
 
     def test_slow_ones_are_rarer(self, tmp_path, monkeypatch):
         clock, saved = [0.0], []
@@ -280,7 +280,7 @@ class TestCheckpoints:
                     number, seconds=seconds, checkpoint=lambda each=checkpoint: each
                 )
             )
-        assert saved == [1, 5, 6]  # at 11 s, and 250 s later each time
+        assert saved == [0, 4, 6]  # at 1 s, and 250 s later each time
 
     def test_each_step_if_there_is_no_time_between(self, tmp_path):
         config = StyleConfig().with_overrides({"output.checkpoint_every": 0})

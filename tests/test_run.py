@@ -38,7 +38,7 @@ TINY = (
     *("--set", "precision=float32"),
 )
 FINISHED = {"result.png", "config.yaml", "log.csv", "run.json"}
-RESUMABLE = FINISHED | {"checkpoint.npz"}
+RESUMABLE = FINISHED | {"checkpoint.npz", "checkpoint.previous.npz"}
 
 
 class Trap:
@@ -373,6 +373,9 @@ class TestMistakes:
         bad = ("--overwrite", "--set", "extractor.weights=missing.h5")
         assert tfstyle(*TINY, "--output", "run", *bad).code == 2
         assert tfstyle(*TINY, "--output", "run", "--resume").code == 0  # it is done
+        other = tfstyle(*TINY, "--output", "run", "--resume", "--set", "seed=77")
+        assert other.code == 2
+        assert "seed: 0 before, 77 now" in other.err
         assert tree(desk) == before
 
     def test_in_a_process_of_its_own(self, tmp_path):

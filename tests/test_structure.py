@@ -29,9 +29,10 @@ IMPORTS = {
     "weights": "",
     "command": "",
     "options": "config",
-    "device": "",
+    "quiet": "",
+    "device": "quiet",
     "files": "",
-    "images": "files",
+    "images": "files quiet",
     "losses": "",
     "memory": "config",
     "pyramid": "config",
@@ -51,14 +52,16 @@ IMPORTS = {
     "record": "config device pyramid stage weights",
     "job": (
         "command config device files images inputs checkpoint pyramid observers "
-        "record stage tiling transfer"
+        "record replicas stage tiling transfer"
     ),
     "run": "command device inputs checkpoint job options",
     "studies.__init__": "",
     "studies.study": "config",
     "studies.table": "files",
     "studies.sheet": "images inputs weights",
-    "studies.runs": "config device inputs checkpoint objective observers job transfer",
+    "studies.runs": (
+        "config device images inputs checkpoint objective observers job transfer"
+    ),
     "studies.measures": "config images inputs pyramid stage transfer",
     "studies.grid": (
         "command config device images inputs observers job transfer studies.measures "

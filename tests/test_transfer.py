@@ -12,6 +12,7 @@ from tfstyle import StyleConfig, stylize, transfer
 from tfstyle.extractor import load_vgg19
 from tfstyle.images import fit_size, save_image
 from tfstyle.inputs import Inputs, cover
+from tfstyle.memory import Plan
 from tfstyle.pyramid import schedule
 from tfstyle.transfer import optimize
 
@@ -471,6 +472,7 @@ class TestSizes:
         measure_targets = transfer.measure_targets
 
         def spy(network, options, content, styles):
+            styles = list(styles)
             seen.append([tuple(image.shape[1:3]) for image, _ in styles])
             return measure_targets(network, options, content, styles)
 
@@ -602,21 +604,20 @@ class TestPrecision:
 
 
 class TestAutomaticPrecision:
+    CONVERGES = {  # noqa: RUF012
+        "size": 16,
+        "init": "noise",
+        "pyramid": {"min_size": None, "steps": [300]},
+        "objective.style_weight": 0,
+        "objective.tv_weight": 0,
+        "objective.content_layers": {"block1_conv1": 1},
+    }
+
     def test_goes_on_in_float32_where_bfloat16_finds_no_better_step(
         self, photo, monkeypatch
     ):
         monkeypatch.setattr(transfer.device, "fastest_precision", lambda: "bfloat16")
-        config = make_config(
-            {
-                "size": 16,
-                "init": "noise",
-                "pyramid": {"min_size": None, "steps": [300]},
-                "objective.style_weight": 0,
-                "objective.tv_weight": 0,
-                "objective.content_layers": {"block1_conv1": 1},
-            },
-            styles=0,
-        )
+        config = make_config(self.CONVERGES, styles=0)
         steps = list(optimize(config, make_inputs(photo)))
         precisions = [step.precision for step in steps]
         switch = precisions.index("float32")
@@ -624,3 +625,27 @@ class TestAutomaticPrecision:
         assert set(precisions[switch:]) == {"float32"}
         assert [step.step for step in steps] == list(range(len(steps)))
         assert [step.last for step in steps].index(True) == len(steps) - 1
+
+    def test_ends_where_float32_does_not_fit(self, photo, monkeypatch):
+        def choose_plan(config, inputs, scale, precision, limit):
+            if precision == "float32":
+                raise ValueError("too much")
+            return Plan(None, config.optimizer, True, 1.0)
+
+        monkeypatch.setattr(transfer.device, "fastest_precision", lambda: "bfloat16")
+        monkeypatch.setattr(transfer, "choose_plan", choose_plan)
+        config = make_config(self.CONVERGES, styles=0)
+        *_, last = optimize(config, make_inputs(photo))
+        assert last.converged
+        assert last.last
+        assert last.precision == "bfloat16"
+
+    def test_warns_where_memory_leaves_room_for_less_than_asked(
+        self, photo, painting, monkeypatch
+    ):
+        adam = StyleConfig().optimizer.model_copy(update={"name": "adam"})
+        plan = Plan(None, adam, True, 1.0)
+        monkeypatch.setattr(transfer, "choose_plan", lambda *_: plan)
+        config = make_config({"size": 64}, styles=1)
+        with pytest.warns(RuntimeWarning, match="leave room only for adam"):
+            next(optimize(config, make_inputs(photo, painting)))

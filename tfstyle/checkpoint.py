@@ -1,6 +1,5 @@
 """A run's state on disk: written whole or not at all, restored exactly."""
 
-import contextlib
 import json
 import os
 import re
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tfstyle.config import StyleConfig
+from tfstyle.config import STARTS, StyleConfig
 from tfstyle.files import replacing
 
 DAMAGE = (
@@ -46,7 +45,7 @@ def save_checkpoint(
     config: StyleConfig,
     pictures: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint atomically: a crash leaves the previous one whole.
+    """Write a checkpoint atomically, and keep the one before.
 
     Args:
         path: of the file.
@@ -66,12 +65,9 @@ def save_checkpoint(
         "config": {**config.model_dump(), "pictures": dict(pictures or {})},
     }
     arrays = {f"optimizer/{name}": a for name, a in checkpoint.optimizer.items()}
-    with replacing(path) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        with contextlib.suppress(OSError):  # there is none yet, or no links here
-            previous(path).unlink(missing_ok=True)
-            os.link(path, previous(path))
+    before = previous(path)
+    with replacing(path, before) as temporary, open(temporary, "wb") as file:
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 
 def previous(path: Path) -> Path:
@@ -101,17 +97,34 @@ def load_checkpoint(
     """
     try:
         return _load(path, config, pictures)
-    except _ChangedError:
-        raise
-    except ValueError as error:
+    except (FileNotFoundError, _DamagedError) as error:
         if not previous(path).exists():
-            raise
-        warnings.warn(f"{error}; resuming from the one before", stacklevel=2)
-        return _load(previous(path), config, pictures)
+            raise _no_way_on(path, error) from error
+        if isinstance(error, _DamagedError):
+            warnings.warn(f"{error}; resuming from the one before", stacklevel=2)
+    try:
+        checkpoint = _load(previous(path), config, pictures)
+    except _DamagedError as error:
+        raise _no_way_on(path, error) from error
+    # Now it is the last one: the next save must not put a damaged one in its place.
+    os.replace(previous(path), path)
+    return checkpoint
 
 
 class _ChangedError(ValueError):
     """The checkpoint is good, but of another run."""
+
+
+class _DamagedError(ValueError):
+    """The checkpoint cannot be read."""
+
+
+def _no_way_on(path: Path, error: Exception) -> ValueError:
+    if isinstance(error, FileNotFoundError):
+        reason = f"{path.parent} has no checkpoint to resume from"
+    else:
+        reason = str(error)
+    return ValueError(f"{reason}; start again with --overwrite")
 
 
 def _load(
@@ -120,26 +133,13 @@ def _load(
     try:
         checkpoint, before, versions = _read(path)
     except FileNotFoundError:
-        raise ValueError(
-            f"{path.parent} has no checkpoint to resume from; start again without "
-            "--resume"
-        ) from None
+        raise
     except (*DAMAGE, OSError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"checkpoint {path} is damaged ({reason}); start again with --overwrite"
-        ) from error
-    now = config.model_dump()
+        raise _DamagedError(f"checkpoint {path} is damaged ({reason})") from error
     if pictures is None:
         before.pop("pictures", None)
-    else:
-        now["pictures"] = dict(pictures)
-    changed = changed_keys(before, now)
-    if changed:
-        raise _ChangedError(
-            f"the config or a picture differs from that of the run in {path.parent}: "
-            f"{'; '.join(changed)}; undo that, or start again with --overwrite"
-        )
+    check_unchanged(path.parent, before, config, pictures or {})
     if versions != _versions():
         warnings.warn(
             f"the run in {path.parent} was begun with {_named(versions)}; with "
@@ -147,6 +147,32 @@ def _load(
             stacklevel=3,
         )
     return checkpoint
+
+
+def check_unchanged(
+    folder: Path,
+    before: dict[str, Any],
+    config: StyleConfig,
+    pictures: Mapping[str, str],
+) -> None:
+    """Check that a run is told the same as before, but for what may change.
+
+    Args:
+        folder: of the run.
+        before: its config then, with the checksums of its "pictures".
+        config: what it is told now.
+        pictures: checksums of its pictures now.
+
+    Raises:
+        ValueError: if not; it lists the changed keys.
+    """
+    now = {**config.model_dump(), "pictures": dict(pictures)}
+    changed = changed_keys({"pictures": {}, **before}, now)
+    if changed:
+        raise _ChangedError(
+            f"the config or a picture differs from that of the run in {folder}: "
+            f"{'; '.join(changed)}; undo that, or start again with --overwrite"
+        )
 
 
 def _read(path: Path) -> tuple[Checkpoint, dict[str, Any], dict[str, str]]:
@@ -164,7 +190,8 @@ def _read(path: Path) -> tuple[Checkpoint, dict[str, Any], dict[str, str]]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("tensorflow", "keras", "numpy")}
+    names = "tfstyle", "tensorflow", "keras", "numpy", "pillow"
+    return {name: version(name) for name in names}
 
 
 def _named(versions: Mapping[str, str]) -> str:
@@ -184,7 +211,7 @@ def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 FREE = {"output", "memory.max_megapixels"}
 """What may change, as it has no part in what is computed."""
 PATHS = re.compile(r"content\.path|styles\.\d+\.path")
-"""They may change too: the pictures themselves are compared."""
+"""They may change too, as `init` may if it is one: the pictures are compared."""
 
 
 def _flatten(data: Any, prefix: str = "") -> dict[str, Any]:
@@ -197,6 +224,8 @@ def _flatten(data: Any, prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in items:
         name = f"{prefix}.{key}" if prefix else key
+        if name == "init" and value not in STARTS:
+            value = "a picture"
         if name not in FREE and not PATHS.fullmatch(name):
             flat.update(_flatten(value, name))
     return flat

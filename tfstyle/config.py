@@ -227,6 +227,10 @@ class Output(Section):
     location: bool = False
 
 
+STARTS = ("content", "noise", "style")
+"""What `init` may be; anything else is the path of a picture."""
+
+
 class StyleConfig(Section):
     """Everything that decides what a run computes.
 
@@ -440,7 +444,7 @@ def locate_paths(
     for picture in (data["content"], *data["styles"]):
         if picture["path"] is not None:
             picture["path"] = locate(picture["path"], config_path)
-    if config.init not in ("content", "noise", "style"):
+    if config.init not in STARTS:
         data["init"] = locate(config.init, config_path)
     if config.extractor.weights not in ("bundled", "imagenet"):
         weights = locate(config.extractor.weights, config_path)

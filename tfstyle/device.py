@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import pathlib
+import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from typing import Any
+
+from tfstyle.quiet import quiet_stderr
 
 
 @contextlib.contextmanager
@@ -21,25 +22,8 @@ def quiet_import() -> Iterator[None]:
     what they wrote is shown after all.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    screen = None
-    with contextlib.suppress(OSError):
-        screen = os.dup(2)
-    if screen is None:  # stderr is closed: nothing can be seen
+    with quiet_stderr(unless_it_fails=True):
         yield
-        return
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            log.seek(0)
-            os.write(screen, log.read())
-            raise
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
 
 
 def prepare() -> None:
@@ -99,23 +83,33 @@ def devices() -> list[str]:
 
 def workers() -> list[str]:
     """Return the addresses of the processes that share the work; see `replicas`."""
-    found: list[str] = _cluster().get("cluster", {}).get("worker", [])
-    return found
+    return _cluster()[0]
 
 
 def worker() -> int:
     """Return which of the `workers` this process is; 0 is the chief, which writes."""
-    return int(_cluster().get("task", {}).get("index", 0))
+    return _cluster()[1]
 
 
-def _cluster() -> dict[str, Any]:
+def _cluster() -> tuple[list[str], int]:
+    """Return the addresses of all processes, and which of them this one is."""
+    text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        cluster: dict[str, Any] = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        return cluster
-    except ValueError as error:
+        found = json.loads(text)
+        cluster = found.get("cluster", {})
+        addresses = list(cluster.get("worker", []))
+        task = found.get("task", {})
+        index = int(task.get("index", 0))
+        if not set(cluster) <= {"worker"} or task.get("type", "worker") != "worker":
+            raise ValueError("its jobs may only be workers")
+        if not 0 <= index < max(1, len(addresses)):
+            raise ValueError(f"there is no worker {index}")
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"the variable TF_CONFIG is not JSON ({error}); correct it or unset it"
+            f"the variable TF_CONFIG is {text[:80]!r} ({error}); unset it, or give it "
+            "as docs/posters.md shows"
         ) from error
+    return addresses, index
 
 
 def device_name() -> str:
@@ -154,20 +148,52 @@ def memory_limit_gib(limit_gib: float | None = None) -> float:
     """Return what a run may take: the limit given, or 80 % of what there is for it."""
     if limit_gib is not None:
         return limit_gib
-    return 0.8 * (_free_gib() + (_held_gib() or 0.0))
+    gpu = _free_gpu_gib()
+    return 0.8 * (_free_gib() + (_held_gib() or 0.0) if gpu is None else gpu)
+
+
+def _free_gpu_gib() -> float | None:
+    """Return the memory left on the fullest GPU, if TensorFlow sees any and one tells.
+
+    TensorFlow itself tells only what it holds.
+    """
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    question = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader"]
+    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+        answer = subprocess.run(
+            question, capture_output=True, text=True, timeout=10, check=True
+        )
+        free = [line.removesuffix("MiB") for line in answer.stdout.splitlines()]
+        return min(int(each) for each in free) / 2**10
+    return None
 
 
 def _free_gib() -> float:
     """Return the memory that the machine has left, or may use by its control group."""
-    free = [float("inf")]
+    free = []
     with contextlib.suppress(OSError, StopIteration), open("/proc/meminfo") as file:
         line = next(line for line in file if line.startswith("MemAvailable:"))
         free.append(int(line.split()[1]) / 2**20)
     with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
         group = pathlib.Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text())
-        free.append((limit - int((group / "memory.current").read_text())) / 2**30)
-    return min(free)
+        held = int((group / "memory.current").read_text())
+        held -= _reclaimable(group / "memory.stat")
+        free.append((limit - held) / 2**30)
+    if not free:  # not on Linux: at most all that the machine has
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            free.append(pages / 2**30)
+    return min(free, default=float("inf"))
+
+
+def _reclaimable(path: pathlib.Path) -> int:
+    """Return the bytes of cached files that a control group would give up."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return sum(int(value) for name, value in lines if name == "inactive_file")
 
 
 def _held_gib() -> float | None:

@@ -5,23 +5,37 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+fcntl: Any = None
 with contextlib.suppress(ImportError):  # not on Windows
     import fcntl
 
 
+TEMPORARY = ".tfstyle-"  # how the names of unfinished files begin
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes left of files that they were writing."""
+    for each in folder.glob(f"{TEMPORARY}*"):
+        each.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, before: Path | None = None) -> Iterator[Path]:
     """Yield the path of a temporary file; once written, it replaces `path`.
 
-    A failure, a kill or a power cut leaves the earlier file whole.
+    A failure, a kill or a power cut leaves the earlier file whole: at `path`, or at
+    `before` if that is where it is kept.
     """
     # Not by tempfile, which makes files that nobody else may read.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        if before and path.exists():
+            os.replace(path, before)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -45,7 +59,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ValueError: if another process holds it.
     """
-    if "fcntl" not in globals():
+    if fcntl is None:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)

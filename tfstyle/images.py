@@ -6,6 +6,7 @@ An image is RGB (the sRGB color space), float32, in [0, 1], (height, width, 3).
 import contextlib
 import importlib.util
 import logging
+import math
 import os
 import re
 import struct
@@ -33,6 +34,7 @@ from PIL import (
 )
 
 from tfstyle.files import write_bytes
+from tfstyle.quiet import quiet_stderr
 
 FloatArray = npt.NDArray[np.float32]
 StrPath = str | os.PathLike[str]
@@ -418,7 +420,10 @@ def _opened(path: Path, max_megapixels: float) -> Iterator[ImageFile.ImageFile]:
             Image.open(file, formats=_READABLE) as image,
         ):
             _refuse_misread(image)
-            yield image
+            # libtiff itself writes to the screen what it thinks of a damaged file.
+            tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+            with quiet_stderr() if tiff else contextlib.nullcontext():
+                yield image
     # Damaged files make Pillow raise OSError, SyntaxError, struct.error, EOFError,
     # IndexError, TypeError, MemoryError and more: no list of types would last.
     except Exception as error:
@@ -434,7 +439,8 @@ def _quiet_pillow(max_megapixels: float) -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         logger.setLevel(logging.CRITICAL)
-        Image.MAX_IMAGE_PIXELS = int(max_megapixels * 1e6)
+        endless = math.isinf(max_megapixels)
+        Image.MAX_IMAGE_PIXELS = None if endless else int(max_megapixels * 1e6)
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle.config import StyleConfig, min_side
+from tfstyle.config import STARTS, StyleConfig, min_side
 from tfstyle.images import (
     MAX_MEGAPIXELS,
     Keepsakes,
@@ -39,7 +39,7 @@ def checksums(inputs: Inputs) -> dict[str, str]:
     named = [("content", inputs.content), ("init", inputs.start)]
     named += [(f"styles.{i}", style) for i, style in enumerate(inputs.styles)]
     return {
-        name: hashlib.sha256(picture.tobytes()).hexdigest()[:16]
+        name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
         for name, picture in named
         if picture is not None
     }
@@ -82,7 +82,7 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
 
 def load_start(config: StyleConfig, load: Load = load_image) -> Picture | None:
     """Read the picture to start from, where `init` is the path of one."""
-    if config.init in ("content", "noise", "style"):
+    if config.init in STARTS:
         return None
     return load(config.init, config.memory.max_megapixels)
 

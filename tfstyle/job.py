@@ -7,19 +7,30 @@ the run is not finished, checkpoint.npz.
 import contextlib
 import itertools
 import json
+import os
 import signal
+import socket
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import yaml
 
 import tfstyle
 from tfstyle import device
-from tfstyle.checkpoint import Checkpoint, previous, remove_checkpoints
+from tfstyle.checkpoint import (
+    Checkpoint,
+    check_unchanged,
+    previous,
+    remove_checkpoints,
+)
 from tfstyle.command import RunError
 from tfstyle.config import StyleConfig
-from tfstyle.files import locked, write_text
+from tfstyle.files import locked, remove_temporaries, write_text
 from tfstyle.images import Keepsakes, check_film, save_image
 from tfstyle.inputs import Inputs, checksums, size_at
 from tfstyle.observers import (
@@ -82,11 +93,9 @@ def run_job(
     with device.quiet_import():
         from tfstyle.transfer import optimize
     tiles = _TileWatchers()
-    steps = optimize(config, inputs, resume, build, tiles)
+    steps = _begun(optimize(config, inputs, resume, build, tiles))
     if device.worker():  # the chief writes
-        *_, last = steps
-        return _why_stopped(last)
-    steps = _begun(steps)
+        return _only_follow(steps)
     pictures = checksums(inputs)
     with opened_folder(folder, config, resume is not None, overwrite):
         checkpoints = Checkpoints(folder / CHECKPOINT, config, pictures)
@@ -140,6 +149,15 @@ def _follow(
     return stopped
 
 
+def _only_follow(steps: Iterator["Step"]) -> str:
+    """Go through the steps as a process that writes nothing; return why they ended."""
+    try:
+        *_, last = steps
+    except Exception as error:
+        raise _failure(error) from error
+    return _why_stopped(last)
+
+
 class _StopAskedError(Exception):
     """The run was asked to stop amid a step."""
 
@@ -159,7 +177,7 @@ class _TileWatchers:
             if stop_asked():
                 raise _StopAskedError
 
-        self._watch = [each.tile for each in observers if isinstance(each, Progress)]
+        self._watch = [each.tile for each in observers if hasattr(each, "tile")]
         self._watch.append(stop)
 
     def __call__(self, done: int, count: int) -> None:
@@ -181,6 +199,8 @@ def _failure(error: Exception) -> RunError:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return RunError(f"{error.strerror}{where}")
+    if isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
+        return RunError("the memory is full; lower memory.limit_gib or the size")
     first_line = (str(error).splitlines() or [""])[0][:300]
     return RunError(f"{type(error).__name__}: {first_line}")
 
@@ -212,24 +232,52 @@ def _why_stopped(step: "Step") -> str:
 def stop_signals() -> Iterator[Callable[[], bool]]:
     """Turn the first SIGINT or SIGTERM into a question: was the run asked to stop?
 
-    The second one ends the process at once, as usual.
+    The second one ends the process at once. Files are then as they were last written.
     """
     asked: list[int] = []
-    before: dict[int, Any] = {}
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread may handle signals
+        return
+    before = {
+        number: signal.signal(number, lambda number, frame: asked.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    with _exit_at_second(before):
+        try:
+            yield lambda: bool(asked)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def ask(number: int, frame: Any) -> None:
-        asked.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
-    with contextlib.suppress(ValueError):  # not in the main thread: leave signals be
-        for each in (signal.SIGINT, signal.SIGTERM):
-            before[each] = signal.signal(each, ask)
+@contextlib.contextmanager
+def _exit_at_second(numbers: Collection[int]) -> Iterator[None]:
+    """Exit with 130 when the second of these signals arrives, whatever is going on.
+
+    Python's handlers wait while TensorFlow computes, and take two signals for one.
+    """
+    ours, pythons = socket.socketpair()
+    pythons.setblocking(False)
+    earlier = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        count = 0
+        while signals := ours.recv(64):
+            count += sum(number in numbers for number in signals)
+            if count > 1:
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\ntfstyle: stopped at once; --resume goes on\n")
+                os._exit(130)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
     try:
-        yield lambda: bool(asked)
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.set_wakeup_fd(earlier)
+        pythons.close()
+        thread.join()
+        ours.close()
 
 
 def check_folder(
@@ -238,18 +286,25 @@ def check_folder(
     """Check that a run may go into `folder`, without touching it.
 
     Raises:
-        ValueError: if it is a file, cannot be written, or holds an earlier run and
-            neither `resume` nor `overwrite` says what to do with that (a `dry_run`
-            leaves it alone).
+        ValueError: if it is a file, cannot be written, is in use, or holds an earlier
+            run and neither `resume` nor `overwrite` says what to do with that (a
+            `dry_run` leaves it alone).
     """
     if resume and overwrite:
         raise ValueError(
             "--resume and --overwrite exclude each other; give one of them"
         )
     check_writable(folder)
+    if folder.is_dir():
+        with locked(folder):  # or say now that it is in use
+            pass
+    _refuse_earlier(folder, resume, overwrite or dry_run)
+
+
+def _refuse_earlier(folder: Path, resume: bool, overwrite: bool) -> None:
     names = (RESULT, CHECKPOINT, PREVIOUS, LOG, RECORD, CONFIG, SNAPSHOTS)
     earlier = [name for name in names if (folder / name).exists()]
-    if earlier and not (resume or overwrite or dry_run):
+    if earlier and not (resume or overwrite):
         goes_on = {CHECKPOINT, PREVIOUS}.intersection(earlier)
         ways = "--overwrite" + (" or --resume" if goes_on else "")
         raise ValueError(
@@ -258,13 +313,23 @@ def check_folder(
         )
 
 
-def is_finished(folder: Path) -> bool:
-    """Return whether the folder holds a run that came to its end."""
+def is_finished(folder: Path, config: StyleConfig, pictures: dict[str, str]) -> bool:
+    """Return whether the folder holds a run that came to its end.
+
+    Raises:
+        ValueError: if it does, but of another config or other pictures.
+    """
     try:
         record = json.loads((folder / RECORD).read_text("utf-8"))
-        return (folder / RESULT).is_file() and record["stopped"] in FINISHED
-    except (OSError, ValueError, KeyError, TypeError):
+        finished = (folder / RESULT).is_file() and record["stopped"] in FINISHED
+        about = yaml.safe_load((folder / CONFIG).read_text("utf-8"))
+        before = {**about, "pictures": record["pictures"]}
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return False
+    if finished:
+        check_unchanged(folder, before, config, pictures)
+        remove_checkpoints(folder / CHECKPOINT)  # if it was killed before it could
+    return finished
 
 
 def check_writable(folder: Path) -> None:
@@ -304,7 +369,9 @@ def opened_folder(
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             # Another run may have begun and ended since the folder was checked.
-            check_folder(folder, resume, overwrite and not resume)
+            _refuse_earlier(folder, resume, overwrite)
+            for each in (folder, folder / SNAPSHOTS):
+                remove_temporaries(each)
             if not resume:
                 _drop_earlier(folder)
             write_text(folder / CONFIG, config.to_yaml())
@@ -340,7 +407,7 @@ def save_run(
     Each of them is tried even if another one fails.
 
     Raises:
-        OSError: the first that any of them met.
+        Exception: the first that any of them met.
     """
     text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
     done = stopped in FINISHED
@@ -350,21 +417,35 @@ def save_run(
         about = make_record(config, step, stopped, seconds, folder / LOG, pictures)
         write_text(folder / RECORD, json.dumps(about, indent=2))
 
+    def result() -> None:
+        save_image(folder / RESULT, step.image(), text, keep)
+
     folder.mkdir(parents=True, exist_ok=True)  # if somebody removed it
-    with contextlib.ExitStack() as stack:  # the last one first
-        stack.callback(record)
-        stack.callback(save_image, folder / RESULT, step.image(), text, keep)
-        if not done:
-            stack.callback(checkpoints.save, step)
+    saves: list[Callable[[], None]] = [result, record]
+    if not done:
+        saves.insert(0, partial(checkpoints.save, step))
+    errors = []
+    for save in saves:
+        try:
+            save()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     if done:
         remove_checkpoints(folder / CHECKPOINT)
+        for film in folder.glob("film.*"):
+            if film.suffix != f".{config.output.film}":  # of the run that was here
+                film.unlink()
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:
     """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
     with device.quiet_import():
+        from tfstyle.replicas import all_replicas
         from tfstyle.transfer import choose_limit, choose_plan, choose_precision
     device.prepare()
+    all_replicas()  # before anything else is computed
     height, width = inputs.content.shape[:2]
     lines = [f"content    {config.content.path} ({width} x {height})"]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
@@ -378,7 +459,7 @@ def plan(config: StyleConfig, inputs: Inputs) -> str:
     return "\n".join(
         [
             *lines,
-            f"optimizer  {config.optimizer.name}",
+            f"optimizer  {how.optimizer.name}",
             f"layers     {', '.join(config.objective.layers) or 'none'}",
             f"memory     about {how.gib:.1f} GiB of {limit:.1f} GiB",
             f"device     {device.device_name()}",

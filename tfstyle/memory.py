@@ -1,24 +1,50 @@
 """How much memory a run takes, and how it is made to fit.
 
 What fits is computed as a whole. Else the network sees the picture in tiles, which give
-the same result in about 1.8 times the time; then L-BFGS remembers less; and at last
-Adam takes its place, which remembers next to nothing.
+the same result in about 1.8 times the time. Before tiles become smaller, L-BFGS
+remembers less, which costs next to nothing; at last Adam takes its place.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfstyle.config import VGG19_LAYERS, Optimizer, StyleConfig
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 # Fitted to the peaks of runs on a CPU, see docs/posters.md.
-BASE_GIB = 0.93  # Python, TensorFlow and the weights
-WORKSPACE = {"float32": 2.0, "bfloat16": 1.36, "float16": 1.36}
+BASE_GIB = 0.9  # Python, TensorFlow and the weights
+WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 """What a step holds at its peak, in activations of all layers in float32."""
+FORWARD = 0.6  # of that without a gradient, as for a style picture
 VECTORS = 8  # of the picture's size, in float32: image, gradient, and what a step needs
-TILES = (512, 256, 128)  # pixels: halos make smaller ones slower
-HALO = 70  # pixels of it at each side of a tile, at most
-TILES_FROM = 1024  # pixels from which several devices share a picture's tiles
+TILES = (1024, 512, 256, 128)  # pixels: halos make smaller ones slower
+SHARED_FROM = 1024  # pixels above which several devices share a picture's tiles
+SHARED_TILE = 512  # pixels, at most, so that there is one for each device
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The pictures of a run at one of its sizes."""
+
+    height: int  # of the image, in pixels
+    width: int
+    styles: tuple[tuple[int, int], ...] = ()  # height and width of each
+    originals: int = 0  # bytes of all pictures as they were read
+
+    @property
+    def long_side(self) -> int:
+        """Of the image, in pixels."""
+        return max(self.height, self.width)
+
+    def scaled(self, long_side: int) -> "Sizes":
+        """Return them with an image of another long side."""
+
+        def side(length: int) -> int:
+            return max(1, round(length * long_side / self.long_side))
+
+        styles = tuple((side(height), side(width)) for height, width in self.styles)
+        return Sizes(side(self.height), side(self.width), styles, self.originals)
 
 
 @dataclass(frozen=True)
@@ -42,18 +68,16 @@ class Plan:
 
 def make_plan(
     config: StyleConfig,
-    height: int,
-    width: int,
+    sizes: Sizes,
     precision: str,
     limit_gib: float,
     devices: int = 1,
 ) -> Plan:
-    """Choose how to compute a picture of (height, width): the fastest way that fits.
+    """Choose how to compute one size: the fastest way that fits.
 
     Args:
         config: all options.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
+        sizes: of its pictures.
         precision: that the network computes in.
         limit_gib: what the run may take.
         devices: that can share tiles.
@@ -61,48 +85,38 @@ def make_plan(
     Raises:
         ValueError: if nothing fits, with the largest size that would.
     """
-    plan = _fitting(config, height, width, precision, limit_gib, devices)
+    plan = _fitting(config, sizes, precision, limit_gib, devices)
     if plan:
         return plan
-    long_side, size = max(height, width), max(height, width)
+    size = sizes.long_side
     while size >= 16:
-        rows, columns = height * size // long_side, width * size // long_side
-        if _fitting(config, rows, columns, precision, limit_gib, devices):
+        if _fitting(config, sizes.scaled(size), precision, limit_gib, devices):
             break
         size -= max(1, size // 64)
     way = f"the largest size that fits is about {size}" if size >= 16 else "free some"
-    *_, least = _plans(config, height, width, precision, devices)
+    least = min(plan.gib for plan in _plans(config, sizes, precision, devices))
     raise ValueError(
-        f"{width} x {height} pixels need about {least.gib:.1f} GiB of memory, but the "
-        f"run may take {limit_gib:.1f} GiB; {way}, or raise memory.limit_gib"
+        f"{sizes.width} x {sizes.height} pixels need about {least:.1f} GiB of memory, "
+        f"but the run may take {limit_gib:.1f} GiB; {way}, or raise memory.limit_gib"
     )
 
 
 def _fitting(
-    config: StyleConfig,
-    height: int,
-    width: int,
-    precision: str,
-    limit_gib: float,
-    devices: int,
+    config: StyleConfig, sizes: Sizes, precision: str, limit_gib: float, devices: int
 ) -> Plan | None:
-    plans = _plans(config, height, width, precision, devices)
+    plans = _plans(config, sizes, precision, devices)
     return next((plan for plan in plans if plan.gib <= limit_gib), None)
 
 
 def _plans(
-    config: StyleConfig, height: int, width: int, precision: str, devices: int
+    config: StyleConfig, sizes: Sizes, precision: str, devices: int
 ) -> Iterator[Plan]:
     """Yield the ways to compute a picture, from the fastest to the smallest."""
     for optimizers in _optimizers(config.optimizer):
-        for tile, keep in _tilings(config, max(height, width), devices):
+        for tile, keep in _tilings(config, sizes, devices):
             for optimizer in optimizers:
-                yield Plan(
-                    tile,
-                    optimizer,
-                    keep,
-                    _gib(config, height, width, precision, tile, optimizer, keep),
-                )
+                gib = _gib(config, sizes, precision, tile, optimizer, keep)
+                yield Plan(tile, optimizer, keep, gib)
 
 
 def _optimizers(options: Optimizer) -> list[list[Optimizer]]:
@@ -120,16 +134,18 @@ def _optimizers(options: Optimizer) -> list[list[Optimizer]]:
 
 
 def _tilings(
-    config: StyleConfig, long_side: int, devices: int
+    config: StyleConfig, sizes: Sizes, devices: int
 ) -> list[tuple[int | None, bool]]:
     """Return the sizes of tiles that may do, and whether content features are kept."""
     asked = config.memory.tile
     if asked == "off" or not config.objective.layers:
         return [(None, True)]
+    longest = max([sizes.long_side, *(max(style) for style in sizes.styles)])
     if asked != "auto":
-        return _kept_or_not(asked) if asked < long_side else [(None, True)]
-    shared = devices > 1 and long_side > TILES_FROM
-    tiled = [each for tile in TILES if tile < long_side for each in _kept_or_not(tile)]
+        return _kept_or_not(asked) if asked < longest else [(None, True)]
+    shared = devices > 1 and sizes.long_side > SHARED_FROM
+    largest = SHARED_TILE if shared else longest - 1
+    tiled = [each for tile in TILES if tile <= largest for each in _kept_or_not(tile)]
     return tiled if shared else [(None, True), *tiled]
 
 
@@ -139,32 +155,51 @@ def _kept_or_not(tile: int) -> list[tuple[int | None, bool]]:
 
 def _gib(
     config: StyleConfig,
-    height: int,
-    width: int,
+    sizes: Sizes,
     precision: str,
     tile: int | None,
     optimizer: Optimizer,
     keep_content: bool,
 ) -> float:
     """Estimate the peak memory of a run at one size."""
-    pixels = at_once = height * width
-    if tile:
-        at_once = _with_halo(height, tile) * _with_halo(width, tile)
-    network = WORKSPACE[precision] * 4 * floats_per_pixel(config.objective.layers)
+    layers = config.objective.layers
+    network = WORKSPACE[precision] * 4 * floats_per_pixel(layers)
+    pixels = sizes.height * sizes.width
     number = 4 if optimizer.history_precision == "float32" else 2
     history = 2 * optimizer.history * number if optimizer.name == "lbfgs" else 2 * 4
     content = 3 * 4.0  # the picture
     if tile and keep_content:
         number = 4 if precision == "float32" else 2
         content = number * content_floats_per_pixel(config)
-    vectors = pixels * (3 * (4 * VECTORS + history) + content)
-    return BASE_GIB + (network * at_once + vectors) / 2**30
+    seen = at_once(sizes.height, sizes.width, tile, layers)
+    step = network * seen + pixels * (3 * (4 * VECTORS + history) + content)
+    styles = [  # measured one by one before the first step; two copies of the pixels
+        FORWARD * network * at_once(*style, tile, layers) + 2 * 12 * math.prod(style)
+        for style in sizes.styles
+    ]
+    measuring = pixels * (12 + content) + max(styles, default=0.0)
+    return BASE_GIB + (sizes.originals + max(step, measuring)) / 2**30
 
 
-def _with_halo(length: int, tile: int) -> int:
-    """Return the longest side of a tile: one at the picture's border has less halo."""
-    sides = min(-(-length // tile) - 1, 2)
-    return min(length, tile + sides * HALO)
+def at_once(height: int, width: int, tile: int | None, layers: list[str]) -> int:
+    """Return how many pixels of a picture the network sees at once, with halos."""
+    if not tile or max(height, width) <= tile:
+        return height * width
+    sides = []
+    for length in (height, width):
+        count = -(-length // tile)  # tiles in a row, about equal
+        sides.append(
+            min(length, -(-length // count) + min(count - 1, 2) * halo(layers))
+        )
+    return math.prod(sides)
+
+
+def halo(layers: list[str]) -> int:
+    """Return how many pixels around a tile the features of `layers` depend on."""
+    pixels = 0
+    for name in reversed(_down_to(layers)):
+        pixels = 2 * pixels if name.endswith("pool") else pixels + 1  # 3 x 3 kernels
+    return pixels
 
 
 def content_floats_per_pixel(config: StyleConfig) -> float:
@@ -178,8 +213,12 @@ def content_floats_per_pixel(config: StyleConfig) -> float:
 
 def floats_per_pixel(layers: list[str]) -> float:
     """Return the activations of VGG19 down to the deepest of `layers`, per pixel."""
+    return sum(_floats(name) for name in _down_to(layers))
+
+
+def _down_to(layers: list[str]) -> Sequence[str]:
     deepest = max((VGG19_LAYERS.index(name) for name in layers), default=-1)
-    return sum(_floats(name) for name in VGG19_LAYERS[: deepest + 1])
+    return VGG19_LAYERS[: deepest + 1]
 
 
 def _floats(layer: str) -> float:

@@ -16,7 +16,7 @@ as 1 % of the target's own energy, so weights keep their meaning from layer to l
 size to size and picture to picture.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -59,7 +59,7 @@ def measure_targets(
     network: Network | None,
     options: config.Objective,
     content: tf.Tensor,
-    styles: Sequence[tuple[tf.Tensor, float]],
+    styles: Iterable[tuple[tf.Tensor, float]],
 ) -> Targets:
     """Measure the content's features and the styles' Gram matrices.
 
@@ -75,20 +75,33 @@ def measure_targets(
     if network is None:
         return Targets({}, {})
     content_features = network(content)
-    grams: dict[str, tf.Tensor] = {}
-    total_weight = sum(weight for _, weight in styles)
-    for image, weight in styles:
+    style_layers = active(options.style_weight, options.style_layers)
+
+    def grams(image: tf.Tensor) -> dict[str, tf.Tensor]:
         features = network(image)
-        for name in active(options.style_weight, options.style_layers):
-            share = gram_matrix(features[name]) * (weight / total_weight)
-            grams[name] = grams[name] + share if name in grams else share
+        return {name: gram_matrix(features[name]) for name in style_layers}
+
     return Targets(
         content={
             name: content_features[name]
             for name in active(options.content_weight, options.content_layers)
         },
-        style=grams,
+        style=mean_grams(grams, styles),
     )
+
+
+def mean_grams(
+    measure: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    styles: Iterable[tuple[tf.Tensor, float]],
+) -> dict[str, tf.Tensor]:
+    """Return the mean by weight of the Gram matrices that `measure` finds in images."""
+    total: dict[str, tf.Tensor] = {}
+    weights = 0.0
+    for image, weight in styles:
+        weights += weight
+        for name, gram in measure(image).items():
+            total[name] = total.get(name, 0.0) + weight * gram
+    return {name: gram / weights for name, gram in total.items()}
 
 
 class Objective:

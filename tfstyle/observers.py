@@ -208,7 +208,7 @@ class Stillness:
 
 
 class Checkpoints:
-    """A checkpoint every so many seconds and at each new size, to resume from.
+    """A checkpoint at each new size, and every so many seconds, to resume from.
 
     Large ones take their time: then so much lies between them that they take no more
     than `SHARE` of the run.
@@ -229,11 +229,11 @@ class Checkpoints:
 
     def __call__(self, step: "Step") -> None:
         every = self._config.output.checkpoint_every
-        due = every if self._scale in (None, step.scale) else 0.0
         least = self._took / self.SHARE if every else 0.0
-        self._scale = step.scale
-        if step.seconds - self._saved >= max(due, least):
+        due = step.seconds - self._saved >= max(every, least)
+        if due or step.scale != self._scale:
             self.save(step)
+        self._scale = step.scale
 
     def save(self, step: "Step") -> None:
         """Save a checkpoint now."""

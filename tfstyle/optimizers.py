@@ -262,7 +262,9 @@ class LBFGS:
         for _ in range(MAX_TRIALS):
             image, slope = self._move(direction, tf.constant(length))
             promised = float(slope)
-            if not promised < 0:
+            if not math.isfinite(promised):
+                raise _nothing_finite(self.steps)
+            if promised >= 0:
                 break
             losses, gradient = self._evaluate(image)
             change = float(losses.total) - start

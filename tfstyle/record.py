@@ -74,6 +74,8 @@ def scale_records(config: StyleConfig, stopped: str, log: Path) -> list[Record]:
     """
     with open(log, newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["step"] != "0"]
+    if rows and None in rows[-1].values():  # cut off, where the disk was full
+        rows.pop()
     scales = schedule(config.pyramid, config.size)
     records, before = [], 0.0
     for index, group in itertools.groupby(rows, key=lambda row: int(row["scale"])):

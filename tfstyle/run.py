@@ -48,11 +48,11 @@ def transfer_command() -> int:
     if not worker():  # the chief of several processes writes the files
         check_folder(folder, FLAGS.resume, FLAGS.overwrite, FLAGS.dry_run)
     resume = None
-    if FLAGS.resume and is_finished(folder):
-        print(folder / RESULT)
-        return 0
     if FLAGS.resume:
         pictures = checksums(inputs)
+        if is_finished(folder, config, pictures):
+            print(folder / RESULT)
+            return 0
         resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
     if FLAGS.dry_run:
         print(f"{plan(config, inputs)}\noutput     {folder}")

@@ -13,7 +13,7 @@ A layer sees further than a tile, so each comes with a halo (see
 `tfstyle.extractor.tile_network`), whose gradient is that of the neighbours' pixels.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from tfstyle.objective import (
     Losses,
     active,
     content_scale,
+    mean_grams,
     style_scales,
     sums_variation,
     weigh,
@@ -102,7 +103,7 @@ class TiledObjective:
         network: keras.Model,
         options: config.Objective,
         content: tf.Tensor,
-        styles: Sequence[tuple[tf.Tensor, float]],
+        styles: Iterable[tuple[tf.Tensor, float]],
         size: int,
         half_precision: bool = False,
         keep_content: bool = True,
@@ -126,7 +127,7 @@ class TiledObjective:
         self._see = self.replicas.compile(self._see_tile)
         self._sum = self.replicas.compile(self._sum_tile)
         self._pull = self.replicas.compile(self._pull_tile)
-        self.style_targets = self._measure_styles(styles)
+        self.style_targets = mean_grams(self._grams, styles)
         self.style_scales = style_scales(options, self.style_targets)
         self.content_scales, features = self._measure_content(content)
         self._content = features if keep_content else content
@@ -154,18 +155,6 @@ class TiledObjective:
         return self.value_and_gradient(image)[0]
 
     # The targets
-
-    def _measure_styles(
-        self, styles: Sequence[tuple[tf.Tensor, float]]
-    ) -> dict[str, tf.Tensor]:
-        """Return the mean of the styles' Gram matrices by weight."""
-        targets: dict[str, tf.Tensor] = {}
-        total_weight = sum(weight for _, weight in styles)
-        for image, weight in styles:
-            for name, gram in self._grams(image).items():
-                share = gram * (weight / total_weight)
-                targets[name] = targets[name] + share if name in targets else share
-        return targets
 
     def _measure_content(
         self, content: tf.Tensor

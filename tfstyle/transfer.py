@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from tfstyle.inputs import (
     load_start,
     size_at,
 )
-from tfstyle.memory import Plan, make_plan
+from tfstyle.memory import Plan, Sizes, make_plan
 from tfstyle.objective import Losses, Objective, measure_targets
 from tfstyle.optimizers import Optimizer, make_optimizer
 from tfstyle.pyramid import Scale, schedule
@@ -116,7 +117,7 @@ def optimize(
     precision = resume.precision if resume else choose_precision(config)
     limit = resume.limit_gib if resume else choose_limit(config)
     scales = schedule(config.pyramid, config.size)
-    choose_plan(config, inputs, scales[-1], precision, limit)  # or say that it is much
+    check_memory(config, inputs, scales[-1], precision, limit)
     network = (build := build or make_network)(config, precision)
     index, taken, count = resume_point(resume)
     stage = None
@@ -163,7 +164,7 @@ def open_stage(
     optimizer = make_optimizer(
         plan.optimizer, objective.value_and_gradient, to_tensor(image)
     )
-    may_retry = config.precision == "auto" and precision != "float32"
+    last = index == len(scales) - 1
     return Stage(
         scales=scales,
         index=index,
@@ -172,7 +173,7 @@ def open_stage(
         optimizer=optimizer,
         plan=plan,
         limit_gib=limit_gib,
-        retry=may_retry and index == len(scales) - 1 and not plan.tile,
+        retry=last and may_retry(config, inputs, scale, precision, plan, limit_gib),
     )
 
 
@@ -225,8 +226,51 @@ def choose_plan(
     Raises:
         ValueError: if it does not fit.
     """
-    size, devices = size_at(scale, inputs.content), all_replicas().count
-    return make_plan(config, *size, precision, limit_gib, devices)
+    styles = zip(config.styles, inputs.styles, strict=True)
+    pictures = [inputs.content, *inputs.styles, inputs.start]
+    sizes = Sizes(
+        *size_at(scale, inputs.content),
+        styles=tuple(size_at(scale, each, options.scale) for options, each in styles),
+        originals=sum(each.nbytes for each in pictures if each is not None),
+    )
+    return make_plan(config, sizes, precision, limit_gib, all_replicas().count)
+
+
+def check_memory(
+    config: StyleConfig, inputs: Inputs, scale: Scale, precision: str, limit_gib: float
+) -> None:
+    """Warn if a size fits only with another optimizer, or with a shorter history.
+
+    Raises:
+        ValueError: if it does not fit at all.
+    """
+    plan = choose_plan(config, inputs, scale, precision, limit_gib)
+    asked, found = config.optimizer, plan.optimizer
+    if (found.name, found.history) != (asked.name, asked.history):
+        warnings.warn(
+            f"{limit_gib:.1f} GiB of memory leave room only for {plan}; "
+            "for what the config asks, raise memory.limit_gib or lower the size",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def may_retry(
+    config: StyleConfig,
+    inputs: Inputs,
+    scale: Scale,
+    precision: str,
+    plan: Plan,
+    limit_gib: float,
+) -> bool:
+    """Return whether a size that converged may go on in float32, by the same plan."""
+    if config.precision != "auto" or precision == "float32" or plan.tile:
+        return False
+    try:
+        again = choose_plan(config, inputs, scale, "float32", limit_gib)
+    except ValueError:
+        return False
+    return (again.tile, again.optimizer) == (None, plan.optimizer)
 
 
 Build = Callable[[StyleConfig, str], keras.Model | None]
@@ -254,10 +298,13 @@ def make_objective(
     on_tile: OnTile | None = None,
 ) -> AnyObjective:
     """Measure the targets at one size; every picture is resized from its original."""
-    styles = []
-    for options, picture in zip(config.styles, inputs.styles, strict=True):
-        size = size_at(scale, picture, options.scale)
-        styles.append((to_tensor(resize(picture, *size)), options.weight))
+    styles = (  # one at a time in memory
+        (
+            to_tensor(resize(picture, *size_at(scale, picture, options.scale))),
+            options.weight,
+        )
+        for options, picture in zip(config.styles, inputs.styles, strict=True)
+    )
     content = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
     half = precision == "float16"
     if plan and plan.tile:

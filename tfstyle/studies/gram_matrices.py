@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from tfstyle.config import StyleConfig
 from tfstyle.device import quiet_import
-from tfstyle.images import load_image, resize, save_image
+from tfstyle.images import resize, save_image
 from tfstyle.inputs import Inputs, Picture, size_at
-from tfstyle.job import RESULT
 from tfstyle.pyramid import Scale
-from tfstyle.studies.runs import run_or_keep
+from tfstyle.studies.runs import load_result, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 
@@ -53,7 +52,7 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
     pictures = {
         "style": resize(inputs.styles[0], *style_size),
         "content": resize(inputs.content, *size_at(scale, inputs.content)),
-        "result": load_image(folder / "run" / RESULT),
+        "result": load_result(folder / "run"),
     }
     matrices = measure_grams(config, pictures)
     save_image(folder / "sheet.png", draw(pictures, matrices))

@@ -14,9 +14,9 @@ from tfstyle.command import RunError, complain
 from tfstyle.device import quiet_import
 from tfstyle.images import load_image, save_image
 from tfstyle.inputs import Inputs, Picture, load_inputs
-from tfstyle.job import RESULT, check_writable
+from tfstyle.job import check_writable
 from tfstyle.observers import Bar, Observer, describe
-from tfstyle.studies.runs import remembering_networks, run_or_keep
+from tfstyle.studies.runs import load_result, remembering_networks, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import write_table
@@ -105,7 +105,7 @@ def measure(
     """Measure the saved picture of a cell that has one."""
     if row["stopped"] == "failed":
         return {}
-    return yardstick(cell.config, inputs, load_image(folder / RESULT))
+    return yardstick(cell.config, inputs, load_result(folder))
 
 
 def draw(
@@ -174,11 +174,11 @@ def draw_cell(study: Study, folder: Path, row: Row) -> Tile:
     if row["stopped"] == "failed":
         return Tile(f"failed: {row['error']}"[:160])
     if study.caption is None:
-        return Tile(thumbnail(load_image(folder / RESULT)))
+        return Tile(thumbnail(load_result(folder)))
     unit = {"psnr": " dB", "seconds": " s"}.get(study.caption, "")
     name = study.caption.replace("_", " ").replace("psnr", "PSNR")
     caption = f"{name} {row[study.caption]:.3g}{unit}"
-    return Tile(thumbnail(load_image(folder / RESULT)), caption)
+    return Tile(thumbnail(load_result(folder)), caption)
 
 
 class StudyProgress:

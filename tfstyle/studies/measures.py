@@ -10,7 +10,13 @@ from tfstyle.images import resize, to_uint8
 from tfstyle.inputs import Inputs, Picture, size_at
 from tfstyle.pyramid import Scale
 from tfstyle.stage import AnyObjective
-from tfstyle.transfer import Build, make_objective, to_tensor
+from tfstyle.transfer import (
+    Build,
+    choose_limit,
+    choose_plan,
+    make_objective,
+    to_tensor,
+)
 
 
 def psnr(image: Picture, reference: Picture) -> float:
@@ -55,12 +61,14 @@ class Yardstick:
         key = repr((config.content, config.styles, config.size))
         if key not in self._objectives:
             ruler = StyleConfig(
-                styles=config.styles, objective=ruler_options(inputs, scale)
+                styles=config.styles,
+                objective=ruler_options(inputs, scale),
+                memory=config.memory,
             )
             network = self._build(ruler, "float32")
-            self._objectives[key] = make_objective(
-                network, ruler, inputs, scale, "float32"
-            )
+            how = ruler, inputs, scale, "float32"
+            plan = choose_plan(*how, choose_limit(ruler))
+            self._objectives[key] = make_objective(network, *how, plan)
         return self._objectives[key]
 
 

@@ -1,6 +1,7 @@
 """One run of a study: kept if it is finished, resumed if it was interrupted."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ import tfstyle
 from tfstyle.checkpoint import load_checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.device import quiet_import
-from tfstyle.inputs import Inputs, checksums
-from tfstyle.job import CHECKPOINT, CONFIG, RECORD, RESULT, run_job
+from tfstyle.images import load_image
+from tfstyle.inputs import Inputs, Picture, checksums
+from tfstyle.job import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT, run_job
 from tfstyle.observers import Observer
 
 if TYPE_CHECKING:
@@ -66,10 +68,15 @@ def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:
             and (folder / CONFIG).read_text("utf-8") == config.to_yaml()
             and record["pictures"] == checksums(inputs)
             and record["versions"]["tfstyle"] == tfstyle.__version__
-            and record["stopped"] in ("finished", "converged")
+            and record["stopped"] in FINISHED
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def load_result(folder: Path) -> Picture:
+    """Return the picture of a finished run, however large."""
+    return load_image(folder / RESULT, max_megapixels=math.inf)
 
 
 def remembering_networks() -> "Build":
