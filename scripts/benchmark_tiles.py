@@ -18,7 +18,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.device import prepare, quiet_import
 from tfstyle.images import load_image, save_image
 from tfstyle.inputs import Inputs, Picture
-from tfstyle.memory import Plan, make_plan
+from tfstyle.memory import Plan
 from tfstyle.pyramid import Scale
 
 TILE = 512
@@ -77,12 +77,12 @@ def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
         overrides = {"memory.tile": tile, "optimizer.history": 2}
         print(
             f"| {size} x {size} | {seconds:.1f} s | {seconds / size**2 * 1e6:.2f} s "
-            f"| {estimate_and_peak(content, size, 2, **overrides)} |",
+            f"| {estimate_and_peak(inputs, content, size, 2, **overrides)} |",
             flush=True,
         )
 
 
-def estimates(content: Path, small: int, tile: int) -> None:
+def estimates(inputs: Inputs, content: Path, small: int, tile: int) -> None:
     """Print how far the estimates of --dry_run are from the peaks of full histories."""
     for size, overrides in (
         (small, {"precision": "bfloat16"}),
@@ -101,13 +101,17 @@ def estimates(content: Path, small: int, tile: int) -> None:
             },
         ),
     ):
-        found = estimate_and_peak(content, size, 13, **overrides)
+        found = estimate_and_peak(inputs, content, size, 13, **overrides)
         how = ", ".join(f"{name} {value}" for name, value in overrides.items())
         print(f"| {size} x {size} | {how} | {found} |", flush=True)
 
 
-def estimate_and_peak(content: Path, size: int, steps: int, **overrides: Any) -> str:
+def estimate_and_peak(
+    inputs: Inputs, content: Path, size: int, steps: int, **overrides: Any
+) -> str:
     """Return a run's plan, its peak memory, and their ratio as cells of a table."""
+    from tfstyle.transfer import choose_plan
+
     config = StyleConfig().with_overrides(
         {
             "content.path": str(content),
@@ -119,7 +123,7 @@ def estimate_and_peak(content: Path, size: int, steps: int, **overrides: Any) ->
             **overrides,
         }
     )
-    plan = make_plan(config, size, size, config.precision, 3.9)
+    plan = choose_plan(config, inputs, Scale(size, 1), config.precision, 3.9)
     peak = peak_gib(config, steps)
     return f"{plan} | {peak:.2f} GiB | {plan.gib / peak:.2f}"
 
@@ -140,7 +144,7 @@ def main() -> int:
         save_image(content, inputs.content)
         sizes = [128, 256] if quick else [512, 1024, 2048, 4096]
         by_size(inputs, content, sizes, tile)
-        estimates(content, tile, tile)
+        estimates(inputs, content, tile, tile)
     return 0
 
 
