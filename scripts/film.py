@@ -15,8 +15,8 @@ from absl import flags
 from tfstyle.command import command
 from tfstyle.images import check_film
 from tfstyle.inputs import load_inputs
-from tfstyle.job import check_writable
 from tfstyle.options import config_from_flags
+from tfstyle.run_folder import check_writable
 from tfstyle.studies.film import make_film
 
 FLAGS = flags.FLAGS

@@ -14,8 +14,8 @@ from absl import flags
 
 from tfstyle.command import command
 from tfstyle.inputs import load_inputs
-from tfstyle.job import check_writable
 from tfstyle.options import config_from_flags
+from tfstyle.run_folder import check_writable
 from tfstyle.studies.gram_matrices import draw_gram_matrices
 
 FLAGS = flags.FLAGS

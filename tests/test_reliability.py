@@ -24,6 +24,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.files import TEMPORARY
 from tfstyle.images import save_image
 from tfstyle.inputs import checksums, load_inputs
+from tfstyle.run_folder import CHECKPOINT, RECORD
 
 PROGRAM = """
 import sys
@@ -123,8 +124,8 @@ def kill_and_resume(pictures, folder, seconds, kind):
     process.kill()
     process.communicate()
     # Before its first checkpoint there is nothing to resume.
-    begun = any((folder / name).exists() for name in (job.CHECKPOINT, job.RECORD))
-    resumable = begun or previous(folder / job.CHECKPOINT).exists()
+    begun = any((folder / name).exists() for name in (CHECKPOINT, RECORD))
+    resumable = begun or previous(folder / CHECKPOINT).exists()
     again = start(
         pictures, folder, "--resume" if resumable else "--overwrite", kind=kind
     )
@@ -167,11 +168,11 @@ class TestKilled:
     def test_amid_the_last_checkpoint(self, pictures, whole, tmp_path):
         folder = tmp_path / "run"
         process = start(pictures, folder)
-        while not previous(folder / job.CHECKPOINT).exists():
+        while not previous(folder / CHECKPOINT).exists():
             time.sleep(0.005)
         process.kill()
         process.communicate()
-        damaged = folder / job.CHECKPOINT
+        damaged = folder / CHECKPOINT
         start_of_it = damaged.read_bytes()[:1000]
         damaged.unlink()  # it may be linked to the one before
         damaged.write_bytes(start_of_it)
@@ -187,14 +188,14 @@ class TestInterrupted:
     def test_goes_on_to_the_same_bytes(self, pictures, whole, tmp_path, kind):
         folder = tmp_path / "run"
         process = start(pictures, folder, kind=kind)
-        while not (folder / job.CHECKPOINT).exists():
+        while not (folder / CHECKPOINT).exists():
             time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
         if process.returncode != 0:  # else it was at its end already
             assert process.returncode == 130, errors
             assert "--resume goes on" in errors.splitlines()[-1]
-            assert json.loads((folder / job.RECORD).read_text())["steps"] < 24
+            assert json.loads((folder / RECORD).read_text())["steps"] < 24
         again = start(pictures, folder, "--resume", kind=kind)
         _, errors = again.communicate(timeout=120)
         assert again.returncode == 0, errors
@@ -216,7 +217,7 @@ class TestInterrupted:
         config = config.with_overrides({"pyramid.min_size": None})
         assert job.run_job(config, inputs, folder) == "interrupted"
         assert len(tiles) == 3
-        record = json.loads((folder / job.RECORD).read_text())
+        record = json.loads((folder / RECORD).read_text())
         assert (record["steps"], record["stopped"]) == (0, "interrupted")
 
 
@@ -268,7 +269,7 @@ class TestFaults:
                 job.run_job(config, inputs, folder)
         assert len(calls) > number
         assert not list(folder.glob(f"{TEMPORARY}*"))
-        path, resume = folder / job.CHECKPOINT, None
+        path, resume = folder / CHECKPOINT, None
         if path.exists() or previous(path).exists():
             resume = load_checkpoint(path, config, checksums(inputs))
         job.run_job(config, inputs, folder, resume)
@@ -333,7 +334,7 @@ class TestResume:
             with pytest.raises(job.RunError):
                 job.run_job(config, inputs, folder)
         moved = config.with_overrides({"content.path": str(path)})
-        checkpoint = folder / job.CHECKPOINT
+        checkpoint = folder / CHECKPOINT
         found = load_checkpoint(checkpoint, moved, checksums(load_inputs(moved)))
         assert found.step == 5
         other = np.asarray(inputs.content)[::-1]
@@ -353,7 +354,7 @@ class TestResume:
                 job.run_job(config, inputs, folder)
         monkeypatch.setattr("tfstyle.checkpoint.version", lambda name: "99.0")
         with pytest.warns(UserWarning, match=r"with tfstyle 99\.0"):
-            load_checkpoint(folder / job.CHECKPOINT, config, checksums(inputs))
+            load_checkpoint(folder / CHECKPOINT, config, checksums(inputs))
 
 
 def test_the_record_of_a_killed_run_is_of_the_whole(pictures, whole, tmp_path):

@@ -50,32 +50,35 @@ IMPORTS = {
         "optimizers replicas stage tiling"
     ),
     "record": "config device pyramid stage weights",
+    "run_folder": "config checkpoint files",
+    "signals": "",
     "job": (
         "command config device files images inputs checkpoint pyramid observers "
-        "record replicas stage tiling transfer"
+        "record replicas run_folder signals stage tiling transfer"
     ),
-    "run": "command device inputs checkpoint job options",
+    "run": "command device inputs checkpoint job options run_folder",
     "studies.__init__": "",
     "studies.study": "config",
     "studies.table": "files",
     "studies.sheet": "images inputs weights",
     "studies.runs": (
-        "config device images inputs checkpoint objective observers job transfer"
+        "config device images inputs checkpoint objective observers job run_folder "
+        "transfer"
     ),
     "studies.measures": "config images inputs pyramid stage transfer",
     "studies.grid": (
-        "command config device images inputs observers job transfer studies.measures "
+        "command config device images inputs observers job run_folder transfer studies.measures "
         "studies.runs studies.sheet studies.study studies.table"
     ),
     "studies.feature_maps": (
-        "config device extractor images inputs pyramid job studies.sheet studies.table"
+        "config device extractor images inputs pyramid job run_folder studies.sheet studies.table"
     ),
     "studies.gram_matrices": (
-        "config device images inputs losses pyramid job transfer studies.runs "
+        "config device images inputs losses pyramid job run_folder transfer studies.runs "
         "studies.sheet studies.table"
     ),
     "studies.film": (
-        "config images inputs pyramid observers job transfer studies.runs "
+        "config images inputs pyramid observers job run_folder transfer studies.runs "
         "studies.sheet studies.table"
     ),
     "studies.recognition": "device inputs",

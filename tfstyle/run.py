@@ -40,7 +40,8 @@ def transfer_command() -> int:
     from tfstyle.checkpoint import load_checkpoint
     from tfstyle.device import worker
     from tfstyle.inputs import checksums, load_inputs
-    from tfstyle.job import CHECKPOINT, RESULT, check_folder, is_finished, plan, run_job
+    from tfstyle.job import plan, run_job
+    from tfstyle.run_folder import CHECKPOINT, RESULT, check_folder, is_finished
 
     config = config_from_flags()
     inputs = load_inputs(config)

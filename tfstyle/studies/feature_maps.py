@@ -10,8 +10,8 @@ from tfstyle.config import VGG19_LAYERS, StyleConfig, min_side, nearest
 from tfstyle.device import quiet_import
 from tfstyle.images import resize, save_image
 from tfstyle.inputs import Picture, size_at
-from tfstyle.job import check_writable
 from tfstyle.pyramid import Scale
+from tfstyle.run_folder import check_writable
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 

@@ -14,8 +14,8 @@ from tfstyle.command import RunError, complain
 from tfstyle.device import quiet_import
 from tfstyle.images import load_image, save_image
 from tfstyle.inputs import Inputs, Picture, load_inputs
-from tfstyle.job import check_writable
 from tfstyle.observers import Bar, Observer, describe
+from tfstyle.run_folder import check_writable
 from tfstyle.studies.runs import load_result, remembering_networks, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.study import Cell, Study

@@ -11,8 +11,9 @@ from tfstyle.config import StyleConfig
 from tfstyle.device import quiet_import
 from tfstyle.images import load_image
 from tfstyle.inputs import Inputs, Picture, checksums
-from tfstyle.job import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT, run_job
+from tfstyle.job import run_job
 from tfstyle.observers import Observer
+from tfstyle.run_folder import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT
 
 if TYPE_CHECKING:
     from tfstyle.objective import Network

@@ -1,0 +1,57 @@
+"""tfstyle.signals: the first asks, the second ends the process."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from subprocess import PIPE
+
+from tfstyle.signals import stop_signals
+
+BUSY = """
+import hashlib
+from tfstyle.signals import stop_signals
+with stop_signals() as asked:
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)
+    print("asked", asked(), flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 200_000_000)
+"""
+
+
+class TestStopSignals:
+    def test_the_first_asks_and_the_second_exits_at_once(self):
+        """Even amid a call that no Python handler can interrupt."""
+        command = [sys.executable, "-c", BUSY]
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
+            assert busy.stdout.readline() == "ready\n"
+            busy.send_signal(signal.SIGINT)
+            assert busy.stdout.readline() == "asked True\n"
+            busy.send_signal(signal.SIGTERM)
+            assert busy.wait(30) == 130
+            assert "stopped at once" in busy.stderr.read()
+
+    def test_two_amid_one_call(self):
+        command = [sys.executable, "-c", BUSY.replace("2_000", "200_000")]
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
+            assert busy.stdout.readline() == "ready\n"
+            for _ in range(2):
+                busy.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+            assert busy.wait(30) == 130
+            assert busy.stdout.read() == ""
+
+    def test_are_left_alone_in_a_thread(self):
+        answers = []
+
+        def ask():
+            with stop_signals() as asked:
+                answers.append(asked())
+
+        before = signal.getsignal(signal.SIGINT)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        assert answers == [False]
+        assert signal.getsignal(signal.SIGINT) is before
