@@ -67,8 +67,8 @@ IMPORTS = {
     ),
     "studies.measures": "config images inputs pyramid stage transfer",
     "studies.grid": (
-        "command config device images inputs observers job run_folder transfer studies.measures "
-        "studies.runs studies.sheet studies.study studies.table"
+        "command config device images inputs observers job run_folder transfer "
+        "studies.measures studies.runs studies.sheet studies.study studies.table"
     ),
     "studies.feature_maps": (
         "config device extractor images inputs pyramid job run_folder studies.sheet studies.table"
