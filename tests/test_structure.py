@@ -71,11 +71,12 @@ IMPORTS = {
         "studies.measures studies.runs studies.sheet studies.study studies.table"
     ),
     "studies.feature_maps": (
-        "config device extractor images inputs pyramid job run_folder studies.sheet studies.table"
+        "config device extractor images inputs pyramid run_folder studies.sheet "
+        "studies.table"
     ),
     "studies.gram_matrices": (
-        "config device images inputs losses pyramid job run_folder transfer studies.runs "
-        "studies.sheet studies.table"
+        "config device images inputs losses pyramid run_folder transfer "
+        "studies.runs studies.sheet studies.table"
     ),
     "studies.film": (
         "config images inputs pyramid observers job run_folder transfer studies.runs "
@@ -86,9 +87,10 @@ IMPORTS = {
     "__init__": "config device transfer",
 }
 LIGHT = (
-    "config files images weights command options memory pyramid checkpoint inputs "
-    "observers record job studies.study studies.sheet studies.runs studies.grid "
-    "studies.film studies.feature_maps studies.gram_matrices studies.recognition"
+    "config files quiet images weights command options memory pyramid checkpoint "
+    "inputs observers record run_folder signals job studies.study studies.sheet "
+    "studies.runs studies.grid studies.film studies.feature_maps "
+    "studies.gram_matrices studies.recognition"
 )
 
 
