@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 
 import tfstyle
 from tfstyle import device
-from tfstyle.checkpoint import (
-    Checkpoint,
-    remove_checkpoints,
-)
+from tfstyle.checkpoint import Checkpoint, remove_checkpoints
 from tfstyle.command import RunError
 from tfstyle.config import StyleConfig
 from tfstyle.files import write_text
@@ -261,9 +258,8 @@ def save_run(
         raise errors[0]
     if done:
         remove_checkpoints(folder / CHECKPOINT)
-        for film in folder.glob("film.*"):
-            if film.suffix != f".{config.output.film}":  # of the run that was here
-                film.unlink()
+        for kind in {"gif", "webp", "mp4"} - {config.output.film}:
+            (folder / f"film.{kind}").unlink(missing_ok=True)  # of an earlier run
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:

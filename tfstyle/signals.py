@@ -46,7 +46,7 @@ def _exit_at_second(numbers: Collection[int]) -> Iterator[None]:
             count += sum(number in numbers for number in signals)
             if count > 1:
                 with contextlib.suppress(OSError):
-                    os.write(2, b"\ntfstyle: stopped at once; --resume goes on\n")
+                    os.write(2, b"\ntfstyle: stopped at once\n")
                 os._exit(130)
 
     thread = threading.Thread(target=watch, daemon=True)
