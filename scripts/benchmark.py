@@ -82,13 +82,15 @@ class Judge:
     """The float32 objective of the picture that would be saved, at the final size."""
 
     def __init__(self, config: StyleConfig, inputs: Inputs) -> None:
-        from tfstyle.transfer import make_network, make_objective
+        from tfstyle.setting import Setting
+        from tfstyle.stage import make_network, make_objective
 
         self.config, self.inputs = config, inputs
         scale = schedule(config.pyramid, config.size)[-1]
         self.size = size_at(scale, inputs.content)
         network = make_network(config, "float32")
-        self.objective = make_objective(network, config, inputs, scale, "float32")
+        setting = Setting(config, inputs, "float32")
+        self.objective = make_objective(network, setting, scale, setting.plan(scale))
 
     def __call__(self, picture: Picture) -> float:
         import tensorflow as tf
@@ -225,11 +227,12 @@ def against_neural_style(size: int, steps: int) -> tuple[list[str], list[Curve]]
 
 def step_seconds(config: StyleConfig, inputs: Inputs, precision: str) -> float:
     """Return the seconds of one value and gradient, the fastest of several."""
-    from tfstyle.transfer import make_network, make_objective, to_tensor
+    from tfstyle.setting import Setting
+    from tfstyle.stage import make_network, make_objective, to_tensor
 
-    scale = Scale(config.size, 1)
+    scale, setting = Scale(config.size, 1), Setting(config, inputs, precision)
     network = make_network(config, precision)
-    objective = make_objective(network, config, inputs, scale, precision)
+    objective = make_objective(network, setting, scale, setting.plan(scale))
     image = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
     times = []
     for _ in range(6):

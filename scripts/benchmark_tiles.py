@@ -38,12 +38,15 @@ def square(path: str) -> Picture:
 
 def evaluation(inputs: Inputs, size: int, precision: str, tile: int | None) -> Any:
     """Return a function that evaluates value and gradient once, in seconds."""
-    from tfstyle.transfer import make_network, make_objective, start_image, to_tensor
+    from tfstyle.setting import Setting
+    from tfstyle.stage import make_network, make_objective, to_tensor
+    from tfstyle.start import start_image
 
     config, scale = StyleConfig(styles=[{}]), Scale(size, 1)
     plan = Plan(tile, config.optimizer, True, 0.0)
     network = make_network(config, precision)
-    objective = make_objective(network, config, inputs, scale, precision, plan)
+    setting = Setting(config, inputs, precision)
+    objective = make_objective(network, setting, scale, plan)
     image = to_tensor(start_image(config, inputs, scale))
 
     def evaluate() -> float:
@@ -110,7 +113,7 @@ def estimate_and_peak(
     inputs: Inputs, content: Path, size: int, steps: int, **overrides: Any
 ) -> str:
     """Return a run's plan, its peak memory, and their ratio as cells of a table."""
-    from tfstyle.transfer import choose_plan
+    from tfstyle.setting import Setting
 
     config = StyleConfig().with_overrides(
         {
@@ -123,7 +126,8 @@ def estimate_and_peak(
             **overrides,
         }
     )
-    plan = choose_plan(config, inputs, Scale(size, 1), config.precision, 3.9)
+    limit = config.memory.limit_gib
+    plan = Setting(config, inputs, config.precision, limit).plan(Scale(size, 1))
     peak = peak_gib(config, steps)
     return f"{plan} | {peak:.2f} GiB | {plan.gib / peak:.2f}"
 

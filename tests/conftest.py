@@ -118,10 +118,10 @@ def make_tiny_network(activation="relu", dtype="float32"):
 
 @pytest.fixture
 def tiny_vgg19(monkeypatch, tiny_network):
-    """Let `tfstyle.transfer` use the tiny twin, whatever layers it asks for."""
-    from tfstyle import transfer
+    """Let a run use the tiny twin, whatever layers it asks for."""
+    from tfstyle import stage
 
-    monkeypatch.setattr(transfer, "vgg19", lambda *_, **__: tiny_network)
+    monkeypatch.setattr(stage, "vgg19", lambda *_, **__: tiny_network)
     return tiny_network
 
 

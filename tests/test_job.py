@@ -46,7 +46,7 @@ def whole(tiny_network, photo, painting, tmp_path_factory):
     """The run directory of that run when nothing comes in between."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tfstyle.transfer.vgg19", lambda *_: tiny_network)
+        patch.setattr("tfstyle.stage.vgg19", lambda *_: tiny_network)
         job.run_job(CONFIG, Inputs(photo, [painting]), folder)
     return folder
 
@@ -366,9 +366,9 @@ class TestFailed:
 
 class TestPlan:
     def test_says_what_a_run_would_do(self, config, inputs, monkeypatch):
-        from tfstyle import transfer
+        from tfstyle import stage
 
-        monkeypatch.setattr(transfer, "vgg19", lambda *_: pytest.fail("computed"))
+        monkeypatch.setattr(stage, "vgg19", lambda *_: pytest.fail("computed"))
         text = job.plan(config.with_overrides(TWO_SCALES), inputs)
         for line in (
             "photo.png (64 x 43)",

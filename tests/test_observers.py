@@ -27,7 +27,7 @@ COLUMNS = "step,scale,height,width,seconds,total,content,style,variation"
 def make_step(number, **changes):
     """Step `number` of 10, half a second each, at the second of two sizes."""
     from tfstyle.objective import Losses
-    from tfstyle.transfer import Step
+    from tfstyle.stage import Step
 
     fields = {
         "step": number,

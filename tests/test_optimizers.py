@@ -16,7 +16,9 @@ from tfstyle.inputs import Inputs
 from tfstyle.objective import Losses
 from tfstyle.optimizers import LBFGS, Adam, make_optimizer
 from tfstyle.pyramid import Scale
-from tfstyle.transfer import make_network, make_objective, start_image, to_tensor
+from tfstyle.setting import Setting
+from tfstyle.stage import make_network, make_objective, to_tensor
+from tfstyle.start import start_image
 
 SHAPE = (1, 16, 16, 3)
 SIZE = math.prod(SHAPE)
@@ -296,7 +298,8 @@ def style_transfer(content_path, style_path):
     scale = Scale(128, 0)
     inputs = Inputs(load_image(content_path), [load_image(style_path)])
     network = make_network(config, config.precision)
-    objective = make_objective(network, config, inputs, scale, config.precision)
+    setting = Setting(config, inputs, config.precision)
+    objective = make_objective(network, setting, scale, setting.plan(scale))
 
     def start(init):
         chosen = config.with_overrides({"init": init})

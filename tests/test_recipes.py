@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfstyle.config import load_config
 from tfstyle.images import resize
 from tfstyle.objective import Objective, measure_targets
-from tfstyle.transfer import make_network
+from tfstyle.stage import make_network
 from tfstyle.weights import bundled_file, weights_path
 
 STYLE_LAYERS = [f"block{block}_conv1" for block in range(1, 6)]

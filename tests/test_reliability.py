@@ -30,9 +30,9 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from conftest import make_tiny_network
-from tfstyle import run, transfer
+from tfstyle import run, stage
 network = make_tiny_network()
-transfer.vgg19 = lambda *_, **__: network
+stage.vgg19 = lambda *_, **__: network
 sys.exit(run.main(["tfstyle", *sys.argv[2:]]))
 """
 NO_SPACE = r"\A[^\n]*No space left on device[^\n]*\Z"

@@ -515,7 +515,7 @@ class TestFailure:
         def fail(*_):
             raise error
 
-        monkeypatch.setattr("tfstyle.transfer.make_objective", fail)
+        monkeypatch.setattr("tfstyle.stage.make_objective", fail)
         before = tree(desk)
         done = tfstyle(*TINY, "--output", "run")
         assert done.code == 1

@@ -32,63 +32,64 @@ IMPORTS = {
     "quiet": "",
     "device": "quiet",
     "files": "",
-    "images": "files quiet",
+    "images": "quiet files",
     "losses": "",
     "memory": "config",
     "pyramid": "config",
     "checkpoint": "config files",
     "extractor": "config weights",
-    "inputs": "config images pyramid weights",
-    "objective": "config losses extractor",
+    "inputs": "config weights images pyramid",
+    "objective": "config losses",
     "replicas": "device",
     "tiling": "config losses extractor objective replicas",
     "optimizers": "config objective",
-    "stage": "checkpoint inputs memory objective optimizers pyramid tiling",
-    "observers": "config checkpoint files images stage",
-    "transfer": (
-        "config device images inputs checkpoint memory pyramid extractor objective "
-        "optimizers replicas stage tiling"
+    "start": "config images pyramid inputs",
+    "setting": "config device memory pyramid checkpoint inputs replicas",
+    "stage": (
+        "config images memory pyramid checkpoint extractor inputs objective replicas "
+        "tiling optimizers start setting"
     ),
-    "record": "config device pyramid stage weights",
-    "run_folder": "config checkpoint files",
+    "observers": "config files images checkpoint",
+    "transfer": "config pyramid checkpoint inputs objective tiling setting stage",
+    "record": "config weights device pyramid",
+    "run_folder": "config files checkpoint",
     "signals": "",
     "job": (
-        "command config device files images inputs checkpoint pyramid observers "
-        "record replicas run_folder signals stage tiling transfer"
+        "config command device files images pyramid checkpoint inputs setting "
+        "observers transfer record run_folder signals"
     ),
-    "run": "command device inputs checkpoint job options run_folder",
+    "run": "command options device checkpoint inputs run_folder job",
     "studies.__init__": "",
     "studies.study": "config",
     "studies.table": "files",
-    "studies.sheet": "images inputs weights",
+    "studies.sheet": "weights images inputs",
     "studies.runs": (
-        "config device images inputs checkpoint objective observers job run_folder "
-        "transfer"
+        "config device images checkpoint inputs stage observers run_folder job"
     ),
-    "studies.measures": "config images inputs pyramid stage transfer",
+    "studies.measures": "config images pyramid inputs setting stage",
     "studies.grid": (
-        "command config device images inputs observers job run_folder transfer "
-        "studies.measures studies.runs studies.sheet studies.study studies.table"
+        "command device images inputs observers run_folder studies.study "
+        "studies.table studies.sheet studies.runs studies.measures"
     ),
     "studies.feature_maps": (
-        "config device extractor images inputs pyramid run_folder studies.sheet "
-        "studies.table"
+        "config device images pyramid extractor inputs run_folder studies.table "
+        "studies.sheet"
     ),
     "studies.gram_matrices": (
-        "config device images inputs losses pyramid run_folder transfer "
-        "studies.runs studies.sheet studies.table"
+        "config device images losses pyramid inputs stage studies.table studies.sheet "
+        "studies.runs"
     ),
     "studies.film": (
-        "config images inputs pyramid observers job run_folder transfer studies.runs "
-        "studies.sheet studies.table"
+        "config images pyramid inputs observers studies.table studies.sheet "
+        "studies.runs"
     ),
     "studies.recognition": "device inputs",
-    "notebook": "inputs objective transfer",
+    "notebook": "inputs",
     "__init__": "config device transfer",
 }
 LIGHT = (
     "config files quiet images weights command options memory pyramid checkpoint "
-    "inputs observers record run_folder signals job studies.study studies.sheet "
+    "inputs start observers record run_folder signals job studies.study studies.sheet "
     "studies.runs studies.grid studies.film studies.feature_maps "
     "studies.gram_matrices studies.recognition"
 )

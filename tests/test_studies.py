@@ -297,7 +297,7 @@ class TestMeasures:
 
     def test_a_picture_is_no_distance_from_itself(self, photo, painting):
         from tfstyle.inputs import Inputs
-        from tfstyle.transfer import make_network
+        from tfstyle.stage import make_network
 
         config = StyleConfig(size=64, styles=[{}])
         yardstick = Yardstick(make_network)

@@ -347,11 +347,14 @@ def test_the_plan_decides(photo, painting, tiny_vgg19):
     """`make_objective` computes in tiles where the plan says so."""
     from tfstyle.inputs import Inputs
     from tfstyle.pyramid import Scale
+    from tfstyle.setting import Setting
+    from tfstyle.stage import make_objective
 
     config = StyleConfig().with_overrides({"styles": [{}], "objective": TINY})
-    how = config, Inputs(photo, [painting]), Scale(64, 1), "float32"
-    plan = Plan(16, config.optimizer, True, 1.0)
-    objective = transfer.make_objective(tiny_vgg19, *how, plan)
-    assert isinstance(objective, TiledObjective)
-    assert objective.size == 16
-    assert isinstance(transfer.make_objective(tiny_vgg19, *how), Objective)
+    setting = Setting(config, Inputs(photo, [painting]), "float32")
+    how = tiny_vgg19, setting, Scale(64, 1)
+    tiled = make_objective(*how, Plan(16, config.optimizer, True, 1.0))
+    assert isinstance(tiled, TiledObjective)
+    assert tiled.size == 16
+    whole = make_objective(*how, Plan(None, config.optimizer, True, 1.0))
+    assert isinstance(whole, Objective)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle import StyleConfig, stylize, transfer
+from tfstyle import StyleConfig, setting, stage, stylize
 from tfstyle.extractor import load_vgg19
-from tfstyle.images import fit_size, save_image
+from tfstyle.images import fit_size, resize, save_image
 from tfstyle.inputs import Inputs, cover
 from tfstyle.memory import Plan
 from tfstyle.pyramid import schedule
+from tfstyle.setting import Setting
+from tfstyle.start import noise
 from tfstyle.transfer import optimize
 
 ONE_LINE = r"\A[^\n]+\Z"
@@ -52,19 +54,20 @@ def run(config, inputs, resume=None):
 
 def measure(config, inputs, image):
     """Return the losses of an image at the last size of a config."""
-    network = transfer.make_network(config, "float32")
+    network = stage.make_network(config, "float32")
     scale = schedule(config.pyramid, config.size)[-1]
-    objective = transfer.make_objective(network, config, inputs, scale, "float32")
+    how = Setting(config, inputs, "float32")
+    objective = stage.make_objective(network, how, scale, how.plan(scale))
     return objective.losses(tf.constant(image[None]))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_network_of_a_kind():
     """Build each network once: they have no state."""
-    build = functools.cache(transfer.vgg19)
+    build = functools.cache(stage.vgg19)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            transfer, "vgg19", lambda layers, *options: build(tuple(layers), *options)
+            stage, "vgg19", lambda layers, *options: build(tuple(layers), *options)
         )
         yield
 
@@ -92,7 +95,7 @@ def whole(tiny_network, photo, painting):
         for name in ("lbfgs", "adam")
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "vgg19", lambda *_, **__: tiny_network)
+        patch.setattr(stage, "vgg19", lambda *_, **__: tiny_network)
         return {
             name: (config, inputs, run(config, inputs))
             for name, config in configs.items()
@@ -360,14 +363,14 @@ class TestSeed:
         np.testing.assert_array_equal(*results)
 
     def test_another_gives_other_noise(self):
-        assert not np.array_equal(transfer.noise(8, 8, 0), transfer.noise(8, 8, 1))
+        assert not np.array_equal(noise(8, 8, 0), noise(8, 8, 1))
 
     def test_noise_is_uniform(self):
-        noise = transfer.noise(64, 64, 2**63 - 1)
-        assert noise.dtype == np.float32
-        assert 0 <= noise.min() < 0.001
-        assert 0.999 < noise.max() < 1
-        assert noise.mean() == pytest.approx(0.5, abs=0.01)
+        image = noise(64, 64, 2**63 - 1)
+        assert image.dtype == np.float32
+        assert 0 <= image.min() < 0.001
+        assert 0.999 < image.max() < 1
+        assert image.mean() == pytest.approx(0.5, abs=0.01)
 
 
 class TestInit:
@@ -387,7 +390,7 @@ class TestInit:
         assert np.abs(image - cover(photo, 32, 48)).max() < 1e-6
 
     def test_noise(self, start):
-        np.testing.assert_array_equal(start("noise"), transfer.noise(32, 48, 0))
+        np.testing.assert_array_equal(start("noise"), noise(32, 48, 0))
 
     def test_style_is_the_first_one_cut_to_the_content_s_ratio(self, start, painting):
         np.testing.assert_array_equal(start("style"), cover(painting, 32, 48))
@@ -438,13 +441,13 @@ class TestSizes:
     def starts(self, monkeypatch):
         """The images that the optimizers of a run begin with, filled as it goes."""
         starts = []
-        make = transfer.make_optimizer
+        make = stage.make_optimizer
 
         def spy(options, objective, image):
             starts.append(image[0].numpy())
             return make(options, objective, image)
 
-        monkeypatch.setattr(transfer, "make_optimizer", spy)
+        monkeypatch.setattr(stage, "make_optimizer", spy)
         return starts
 
     def test_a_finer_one_begins_with_what_the_coarser_one_found(
@@ -453,14 +456,14 @@ class TestSizes:
         config = make_config({**TWO_SCALES, "init": "noise"})
         steps = run(config, make_inputs(photo, painting))
         coarse = steps[3][1]
-        np.testing.assert_array_equal(starts[1], transfer.resize(coarse, 22, 32))
+        np.testing.assert_array_equal(starts[1], resize(coarse, 22, 32))
 
     def test_a_finer_one_adds_the_details_of_its_start(
         self, tiny_vgg19, photo, painting, starts
     ):
         """What the coarser one changed is enlarged, and added to the finer start."""
         steps = run(make_config(TWO_SCALES), make_inputs(photo, painting))
-        coarse, resize = steps[3][1], transfer.resize
+        coarse = steps[3][1]
         start = resize(photo, 22, 32)
         changed = resize(coarse, 22, 32) - resize(resize(start, 11, 16), 22, 32)
         expected = np.clip(start + changed, 0, 1)
@@ -469,14 +472,14 @@ class TestSizes:
 
     def test_a_style_keeps_its_ratio(self, tiny_vgg19, photo, painting, monkeypatch):
         seen = []
-        measure_targets = transfer.measure_targets
+        measure_targets = stage.measure_targets
 
         def spy(network, options, content, styles):
             styles = list(styles)
             seen.append([tuple(image.shape[1:3]) for image, _ in styles])
             return measure_targets(network, options, content, styles)
 
-        monkeypatch.setattr(transfer, "measure_targets", spy)
+        monkeypatch.setattr(stage, "measure_targets", spy)
         tall = painting.swapaxes(0, 1)
         config = make_config(
             TWO_SCALES, {"styles": [{}, {"scale": 1.5}, {"scale": 0.5}]}
@@ -491,13 +494,12 @@ class TestSizes:
         self, tiny_vgg19, photo, painting, monkeypatch
     ):
         resized = []
-        resize = transfer.resize
 
         def spy(image, height, width):
             resized.append((image.shape, height, width))
             return resize(image, height, width)
 
-        monkeypatch.setattr(transfer, "resize", spy)
+        monkeypatch.setattr(stage, "resize", spy)
         run(make_config(TWO_SCALES), make_inputs(photo, painting))
         from_the_painting = [each[1:] for each in resized if each[0] == painting.shape]
         assert from_the_painting == [fit_size(51, 64, 16), fit_size(51, 64, 32)]
@@ -578,7 +580,7 @@ class TestPrecision:
     ):
         for precision in ("float32", "bfloat16"):
             monkeypatch.setattr(
-                transfer.device, "fastest_precision", lambda answer=precision: answer
+                setting.device, "fastest_precision", lambda answer=precision: answer
             )
             config = make_config({**TINY, "precision": "auto"})
             first = next(optimize(config, make_inputs(photo, painting)))
@@ -591,7 +593,7 @@ class TestPrecision:
         config = make_config({**TINY, "precision": "auto"})
         inputs = make_inputs(photo, painting)
         answers = iter(["bfloat16", "float32"])
-        monkeypatch.setattr(transfer.device, "fastest_precision", lambda: next(answers))
+        monkeypatch.setattr(setting.device, "fastest_precision", lambda: next(answers))
         checkpoint = next(optimize(config, inputs)).checkpoint()
         assert next(optimize(config, inputs, checkpoint)).precision == "bfloat16"
 
@@ -616,7 +618,7 @@ class TestAutomaticPrecision:
     def test_goes_on_in_float32_where_bfloat16_finds_no_better_step(
         self, photo, monkeypatch
     ):
-        monkeypatch.setattr(transfer.device, "fastest_precision", lambda: "bfloat16")
+        monkeypatch.setattr(setting.device, "fastest_precision", lambda: "bfloat16")
         config = make_config(self.CONVERGES, styles=0)
         steps = list(optimize(config, make_inputs(photo)))
         precisions = [step.precision for step in steps]
@@ -627,13 +629,13 @@ class TestAutomaticPrecision:
         assert [step.last for step in steps].index(True) == len(steps) - 1
 
     def test_ends_where_float32_does_not_fit(self, photo, monkeypatch):
-        def choose_plan(config, inputs, scale, precision, limit):
-            if precision == "float32":
+        def plan(self, scale):
+            if self.precision == "float32":
                 raise ValueError("too much")
-            return Plan(None, config.optimizer, True, 1.0)
+            return Plan(None, self.config.optimizer, True, 1.0)
 
-        monkeypatch.setattr(transfer.device, "fastest_precision", lambda: "bfloat16")
-        monkeypatch.setattr(transfer, "choose_plan", choose_plan)
+        monkeypatch.setattr(setting.device, "fastest_precision", lambda: "bfloat16")
+        monkeypatch.setattr(Setting, "plan", plan)
         config = make_config(self.CONVERGES, styles=0)
         *_, last = optimize(config, make_inputs(photo))
         assert last.converged
@@ -645,7 +647,7 @@ class TestAutomaticPrecision:
     ):
         adam = StyleConfig().optimizer.model_copy(update={"name": "adam"})
         plan = Plan(None, adam, True, 1.0)
-        monkeypatch.setattr(transfer, "choose_plan", lambda *_: plan)
+        monkeypatch.setattr(Setting, "plan", lambda *_: plan)
         config = make_config({"size": 64}, styles=1)
         with pytest.warns(RuntimeWarning, match="leave room only for adam"):
             next(optimize(config, make_inputs(photo, painting)))

@@ -40,9 +40,8 @@ from tfstyle.run_folder import (
 from tfstyle.signals import stop_signals
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.stage import Build, Step
     from tfstyle.tiling import OnTile
-    from tfstyle.transfer import Build
 
 
 def run_job(
@@ -90,29 +89,23 @@ def run_job(
         checkpoints = Checkpoints(folder / CHECKPOINT, config, pictures)
         try:
             observers = _observers(config, folder, resume, progress)
-            return _follow(
-                steps,
-                config,
-                folder,
-                observers,
-                checkpoints,
-                tiles,
-                started,
-                inputs.keep,
-            )
+
+            def save(step: "Step", stopped: str) -> None:
+                seconds = time.perf_counter() - started
+                keep = inputs.keep
+                save_run(config, folder, step, stopped, seconds, checkpoints, keep)
+
+            return _follow(steps, observers, checkpoints, tiles, save)
         except Exception as error:
             raise _failure(error) from error
 
 
 def _follow(
     steps: Iterator["Step"],
-    config: StyleConfig,
-    folder: Path,
     observers: Sequence[Observer],
     checkpoints: Checkpoints,
     tiles: "_TileWatchers",
-    started: float,
-    keep: Keepsakes | None,
+    save: Callable[["Step", str], None],
 ) -> str:
     """Go through the steps, watched; whatever ends that, save; return why it ended."""
     step: Step
@@ -133,8 +126,7 @@ def _follow(
         except _StopAskedError:
             stopped = "interrupted"
         finally:
-            seconds = time.perf_counter() - started
-            save_run(config, folder, step, stopped, seconds, checkpoints, keep)
+            save(step, stopped)
     return stopped
 
 
@@ -265,27 +257,24 @@ def save_run(
 def plan(config: StyleConfig, inputs: Inputs) -> str:
     """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
     with device.quiet_import():
-        from tfstyle.replicas import all_replicas
-        from tfstyle.transfer import choose_limit, choose_plan, choose_precision
-    device.prepare()
-    all_replicas()  # before anything else is computed
+        from tfstyle.setting import choose_setting
+    setting = choose_setting(config, inputs)
     height, width = inputs.content.shape[:2]
     lines = [f"content    {config.content.path} ({width} x {height})"]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         height, width = picture.shape[:2]
         lines.append(f"style      {style.path} ({width} x {height}), {style.weight:g}")
-    precision, limit = choose_precision(config), choose_limit(config)
     for scale in schedule(config.pyramid, config.size):
         height, width = size_at(scale, inputs.content)
-        how = choose_plan(config, inputs, scale, precision, limit)
+        how = setting.plan(scale)
         lines.append(f"scale      {width} x {height}, {scale.steps} steps, {how}")
     return "\n".join(
         [
             *lines,
             f"optimizer  {how.optimizer.name}",
             f"layers     {', '.join(config.objective.layers) or 'none'}",
-            f"memory     about {how.gib:.1f} GiB of {limit:.1f} GiB",
+            f"memory     about {how.gib:.1f} GiB of {setting.limit_gib:.1f} GiB",
             f"device     {device.device_name()}",
-            f"precision  {precision}",
+            f"precision  {setting.precision}",
         ]
     )

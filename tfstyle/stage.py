@@ -4,15 +4,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from tfstyle.checkpoint import Checkpoint
-from tfstyle.inputs import Picture
+from tfstyle.config import StyleConfig
+from tfstyle.extractor import vgg19
+from tfstyle.images import resize
+from tfstyle.inputs import Picture, size_at
 from tfstyle.memory import Plan
-from tfstyle.objective import Losses, Objective
-from tfstyle.optimizers import Optimizer
+from tfstyle.objective import Losses, Objective, measure_targets
+from tfstyle.optimizers import Optimizer, make_optimizer
 from tfstyle.pyramid import Scale
-from tfstyle.tiling import TiledObjective
+from tfstyle.replicas import all_replicas
+from tfstyle.setting import Setting
+from tfstyle.start import enlarge, start_image
+from tfstyle.tiling import OnTile, TiledObjective
 
 AnyObjective = Objective | TiledObjective
+Build = Callable[[StyleConfig, str], keras.Model | None]
+"""A config and a precision to the network, as `make_network`."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +55,32 @@ class Step:
 class Stage:
     """One scale of a run under way, and what can be said of it."""
 
+    setting: Setting
     scales: Sequence[Scale]
     index: int  # of the scale
-    precision: str
+    plan: Plan
     objective: AnyObjective
     optimizer: Optimizer
-    plan: Plan
-    limit_gib: float  # of memory, for the whole run
     retry: bool  # in float32, if it converges in less
+
+    def begin(self, resume: Checkpoint | None) -> None:
+        """Evaluate the start, or restore where a run stood.
+
+        Raises:
+            ValueError: if the objective is no finite number at the start.
+        """
+        if resume:
+            self.objective.loss_scale.assign(resume.loss_scale)
+            self.optimizer.restore(resume.optimizer)
+            return
+        self.optimizer.start()
+        losses = self.optimizer.losses
+        if not np.isfinite(float(losses.total)):
+            raise ValueError(
+                f"the objective is {float(losses.total)} at the start (content "
+                f"{float(losses.content):g}, style {float(losses.style):g}, variation "
+                f"{float(losses.variation):g}); lower the weights in objective"
+            )
 
     def report(self, taken: int, count: int, began: float) -> Step:
         """Return what it looks like after a step.
@@ -76,7 +106,7 @@ class Stage:
             width=width,
             seconds=seconds,
             progress=done / sum(work),
-            precision=self.precision,
+            precision=self.setting.precision,
             plan=self.plan,
             losses=Losses(*(float(value) for value in optimizer.losses)),
             converged=converged,
@@ -96,8 +126,88 @@ class Stage:
             scale_step=taken + ahead,
             step=count + ahead,
             seconds=seconds,
-            precision=self.precision,
-            limit_gib=self.limit_gib,
+            precision=self.setting.precision,
+            limit_gib=self.setting.limit_gib,
             loss_scale=float(self.objective.loss_scale),
             optimizer=self.optimizer.state(),
         )
+
+
+def open_stage(
+    network: keras.Model | None,
+    setting: Setting,
+    scales: Sequence[Scale],
+    index: int,
+    before: Stage | None,
+    on_tile: OnTile | None,
+) -> Stage:
+    """Prepare one size: its objective, and an optimizer at the image so far."""
+    config, inputs, scale = setting.config, setting.inputs, scales[index]
+    plan = setting.plan(scale)
+    objective = make_objective(network, setting, scale, plan, on_tile)
+    if before:
+        image = enlarge(before.optimizer.image.numpy()[0], config, inputs, scale)
+    else:
+        image = start_image(config, inputs, scale)
+    optimizer = make_optimizer(
+        plan.optimizer, objective.value_and_gradient, to_tensor(image)
+    )
+    return Stage(
+        setting=setting,
+        scales=scales,
+        index=index,
+        plan=plan,
+        objective=objective,
+        optimizer=optimizer,
+        retry=index == len(scales) - 1 and setting.may_retry(scale),
+    )
+
+
+def make_network(config: StyleConfig, precision: str) -> keras.Model | None:
+    """Build the network for the layers that have a weight; None if none has."""
+    layers, options = config.objective.layers, config.extractor
+    if not layers:
+        return None
+    with all_replicas().strategy.scope():
+        return vgg19(
+            layers, options.weights, options.pooling, options.normalized, precision
+        )
+
+
+def make_objective(
+    network: keras.Model | None,
+    setting: Setting,
+    scale: Scale,
+    plan: Plan,
+    on_tile: OnTile | None = None,
+) -> AnyObjective:
+    """Measure the targets at one size; every picture is resized from its original."""
+    options, inputs = setting.config.objective, setting.inputs
+    styles = (  # one at a time in memory
+        (
+            to_tensor(resize(picture, *size_at(scale, picture, each.scale))),
+            each.weight,
+        )
+        for each, picture in zip(setting.config.styles, inputs.styles, strict=True)
+    )
+    content = to_tensor(resize(inputs.content, *size_at(scale, inputs.content)))
+    half = setting.precision == "float16"
+    if plan.tile:
+        return TiledObjective(
+            network,
+            options,
+            content,
+            styles,
+            plan.tile,
+            half_precision=half,
+            keep_content=plan.keep_content,
+            replicas=all_replicas(),
+            on_tile=on_tile,
+        )
+    targets = measure_targets(network, options, content, styles)
+    return Objective(network, options, targets, half)
+
+
+def to_tensor(picture: Picture) -> tf.Tensor:
+    """Return (1, height, width, 3) on TensorFlow's device."""
+    return tf.constant(picture[None], tf.float32)

@@ -70,7 +70,7 @@ def measure_grams(
     """Return the Gram matrices of the style layers, for each picture."""
     with quiet_import():
         from tfstyle.losses import gram_matrix
-        from tfstyle.transfer import make_network, to_tensor
+        from tfstyle.stage import make_network, to_tensor
     style = config.with_overrides({"objective.content_weight": 0})
     network = make_network(style, "float32")
     if network is None:

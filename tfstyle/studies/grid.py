@@ -22,9 +22,8 @@ from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import write_table
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.stage import Build, Step
     from tfstyle.studies.measures import Yardstick
-    from tfstyle.transfer import Build
 
 SHEET, TABLE = "sheet.png", "results.csv"
 MEASURES = (

@@ -9,14 +9,8 @@ from tfstyle.config import StyleConfig, min_side
 from tfstyle.images import resize, to_uint8
 from tfstyle.inputs import Inputs, Picture, size_at
 from tfstyle.pyramid import Scale
-from tfstyle.stage import AnyObjective
-from tfstyle.transfer import (
-    Build,
-    choose_limit,
-    choose_plan,
-    make_objective,
-    to_tensor,
-)
+from tfstyle.setting import Setting, choose_limit
+from tfstyle.stage import AnyObjective, Build, make_objective, to_tensor
 
 
 def psnr(image: Picture, reference: Picture) -> float:
@@ -66,9 +60,9 @@ class Yardstick:
                 memory=config.memory,
             )
             network = self._build(ruler, "float32")
-            how = ruler, inputs, scale, "float32"
-            plan = choose_plan(*how, choose_limit(ruler))
-            self._objectives[key] = make_objective(network, *how, plan)
+            setting = Setting(ruler, inputs, "float32", choose_limit(ruler))
+            plan = setting.plan(scale)
+            self._objectives[key] = make_objective(network, setting, scale, plan)
         return self._objectives[key]
 
 

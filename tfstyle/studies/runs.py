@@ -17,7 +17,7 @@ from tfstyle.run_folder import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT
 
 if TYPE_CHECKING:
     from tfstyle.objective import Network
-    from tfstyle.transfer import Build
+    from tfstyle.stage import Build
 
 
 def run_or_keep(
@@ -81,9 +81,9 @@ def load_result(folder: Path) -> Picture:
 
 
 def remembering_networks() -> "Build":
-    """Return a `transfer.make_network` that builds each network once."""
+    """Return a `stage.make_network` that builds each network once."""
     with quiet_import():
-        from tfstyle.transfer import make_network
+        from tfstyle.stage import make_network
     networks: dict[Any, Network | None] = {}
 
     def build(config: StyleConfig, precision: str) -> "Network | None":
