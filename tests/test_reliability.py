@@ -7,6 +7,8 @@ import csv
 import json
 import os
 import random
+import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -67,8 +69,11 @@ def options(pictures, kind="lbfgs"):
     }
 
 
-def start(pictures, folder, *flags, kind="lbfgs"):
-    """Start a run on the tiny twin of VGG19 in a process of its own."""
+def start(pictures, folder, *flags, kind="lbfgs", largest=resource.RLIM_INFINITY):
+    """Start a run on the tiny twin of VGG19 in a process of its own.
+
+    Its files may have no more than `largest` bytes.
+    """
     path = pictures / f"{kind}.yaml"
     if not path.exists():
         config = StyleConfig().with_overrides(options(pictures, kind))
@@ -80,6 +85,7 @@ def start(pictures, folder, *flags, kind="lbfgs"):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest,) * 2),
     )
 
 
@@ -273,6 +279,22 @@ class TestFaults:
         if path.exists() or previous(path).exists():
             resume = load_checkpoint(path, config, checksums(inputs))
         job.run_job(config, inputs, folder, resume)
+        assert_as_whole(folder, whole("lbfgs"))
+
+    @pytest.mark.parametrize("largest", [100, 900, 5000, 90_000, 150_000])
+    def test_writing_fails(self, pictures, whole, tmp_path, largest):
+        """From some byte on, as on a full disk."""
+        folder = tmp_path / "run"
+        process = start(pictures, folder, largest=largest)
+        _, errors = process.communicate()
+        assert process.returncode in (1, 2), errors
+        assert re.fullmatch(r"tfstyle: .*File too large.*", errors.splitlines()[-1])
+        assert not list(folder.glob(f"{TEMPORARY}*"))
+        checkpoint = folder / CHECKPOINT
+        resumable = checkpoint.exists() or previous(checkpoint).exists()
+        again = start(pictures, folder, "--resume" if resumable else "--overwrite")
+        _, errors = again.communicate()
+        assert again.returncode == 0, errors
         assert_as_whole(folder, whole("lbfgs"))
 
     def test_an_earlier_result_outlives_a_failing_run(

@@ -27,6 +27,9 @@ def replacing(path: Path, before: Path | None = None) -> Iterator[Path]:
 
     A failure, a kill or a power cut leaves the earlier file whole: at `path`, or at
     `before` if that is where it is kept.
+
+    Raises:
+        OSError: if it cannot be written; its `filename` is `path`.
     """
     # Not by tempfile, which makes files that nobody else may read.
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
@@ -37,6 +40,9 @@ def replacing(path: Path, before: Path | None = None) -> Iterator[Path]:
         if before and path.exists():
             os.replace(path, before)
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -17,8 +17,9 @@ size to size and picture to picture.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfstyle import config
@@ -32,7 +33,6 @@ Network = Callable[[tf.Tensor], Features]
 
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
-"""For float16: tried from the first, divided by 16 until the gradient is finite."""
 
 
 class Losses(NamedTuple):
@@ -138,7 +138,14 @@ class Objective:
         }
         self.style_scales = style_scales(options, targets.style)
         self.loss_scale = tf.Variable(FIRST_LOSS_SCALE, trainable=False)
-        self.value_and_gradient = tf.function(self._value_and_gradient)
+        # AutoGraph, which nothing here needs, writes files and fails on a full disk.
+        self._compiled = tf.function(self._compute, autograph=False)
+
+    def value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
+        """Return the losses of an image (1, h, w, 3) in [0, 1], and their gradient."""
+        scale = self.loss_scale if self.half_precision else None
+        losses, gradient = until_finite(lambda: self._compiled(image), scale)
+        return losses, gradient
 
     def losses(self, image: tf.Tensor) -> Losses:
         """Return the objective of an image, (1, h, w, 3) in [0, 1], in float32."""
@@ -161,26 +168,34 @@ class Objective:
         )
         return weigh(options, content, style, total_variation(image), tf.size(image))
 
-    def _value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
-        losses, gradient = self._scaled(image)
-        if self.half_precision:
-            while (
-                not tf.reduce_all(tf.math.is_finite(gradient))
-                and self.loss_scale > LAST_LOSS_SCALE
-            ):
-                self.loss_scale.assign(self.loss_scale / 16)
-                losses, gradient = self._scaled(image)
-        return losses, gradient
-
-    def _scaled(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
-        # Gradients of features are too small for float16 unless the total is scaled up
-        # (Micikevicius et al. 2018, section 3.2). bfloat16 has the range of float32.
+    def _compute(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
         scale = self.loss_scale if self.half_precision else 1.0
         with tf.GradientTape() as tape:
             tape.watch(image)
             losses = self.losses(image)
             scaled = losses.total * scale
         return losses, tape.gradient(scaled, image) / scale
+
+
+def until_finite(
+    compute: Callable[[], tuple[Any, ...]], loss_scale: tf.Variable | None
+) -> tuple[Any, ...]:
+    """Call `compute` with smaller loss scales until its gradient is finite.
+
+    Gradients of features are too small for float16 unless the total is scaled up
+    (Micikevicius et al. 2018, section 3.2). bfloat16 has the range of float32.
+
+    Args:
+        compute: returns several results, the last of them the gradient.
+        loss_scale: that it reads; divided by 16 each time. None: called once.
+    """
+    while True:
+        results = compute()
+        if loss_scale is None or loss_scale <= LAST_LOSS_SCALE:
+            return results
+        if np.isfinite(results[-1]).all():
+            return results
+        loss_scale.assign(loss_scale / 16)
 
 
 def weigh(

@@ -136,7 +136,7 @@ class Adam:
         square = self._square + (gradient**2 - self._square) * (1 - options.beta_2)
         return mean, square
 
-    @tf.function
+    @tf.function(autograph=False)
     def _move(self, length: tf.Tensor) -> tf.Tensor:
         options = self._options
         time = tf.cast(self._steps + 1, tf.float32)
@@ -146,7 +146,7 @@ class Adam:
         move /= tf.sqrt(square) + options.epsilon
         return tf.clip_by_value(self.image - length * move, 0.0, 1.0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _accept(self, losses: Losses, image: tf.Tensor, gradient: tf.Tensor) -> None:
         mean, square = self._moments()
         self._mean.assign(mean)
@@ -280,7 +280,7 @@ class LBFGS:
             raise _nothing_finite(self.steps)
         return None
 
-    @tf.function
+    @tf.function(autograph=False)
     def _move(
         self, direction: tf.Tensor, length: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -308,7 +308,7 @@ class LBFGS:
             direction = self._forward(direction, free, *pair, *share)
         return direction
 
-    @tf.function
+    @tf.function(autograph=False)
     def _steepest(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return the steepest descent, which pixels are free, and the first scale."""
         image, gradient = self.image, self._gradient
@@ -319,7 +319,7 @@ class LBFGS:
         return direction, ~held, scale
 
     @staticmethod
-    @tf.function
+    @tf.function(autograph=False)
     def _backward(
         direction: tf.Tensor,
         scale: tf.Tensor,
@@ -338,7 +338,7 @@ class LBFGS:
         return direction - share * change, scale, known | valid, share, inverse
 
     @staticmethod
-    @tf.function
+    @tf.function(autograph=False)
     def _forward(
         direction: tf.Tensor,
         free: tf.Tensor,
@@ -351,7 +351,7 @@ class LBFGS:
         move, change = _among(free, move), _among(free, change)
         return direction + (share - inverse * _dot(change, direction)) * move
 
-    @tf.function
+    @tf.function(autograph=False)
     def _accept(
         self,
         losses: Losses,
@@ -367,10 +367,11 @@ class LBFGS:
         self._losses.assign(tf.stack(losses))
         self._gradient.assign(gradient)
         self._steps.assign_add(1)
-        if self._steps % PATIENCE == 0:
-            enough = self._mark * (1 - self._tolerance)
-            self._converged.assign(losses.total > enough)
-            self._mark.assign(losses.total)
+        look = self._steps % PATIENCE == 0
+        enough = self._mark * (1 - self._tolerance)
+        converged = tf.where(look, losses.total > enough, self._converged)
+        self._converged.assign(converged)
+        self._mark.assign(tf.where(look, losses.total, self._mark))
 
 
 PATIENCE = 10  # steps that together lower the total by less than the tolerance

@@ -29,7 +29,7 @@ class Replicas:
         """
         run = self.strategy.run
         graph: Callable[..., Any] = tf.function(
-            lambda shared, own: run(function, (*shared, *own))
+            lambda shared, own: run(function, (*shared, *own)), autograph=False
         )
         return graph
 

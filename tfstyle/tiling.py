@@ -26,13 +26,13 @@ from tfstyle.extractor import TileNetwork, tile_network
 from tfstyle.losses import by_position, style_loss, total_variation
 from tfstyle.objective import (
     FIRST_LOSS_SCALE,
-    LAST_LOSS_SCALE,
     Losses,
     active,
     content_scale,
     mean_grams,
     style_scales,
     sums_variation,
+    until_finite,
     weigh,
 )
 from tfstyle.replicas import Replicas
@@ -135,12 +135,10 @@ class TiledObjective:
     def value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
         """Return the losses of an image (1, h, w, 3) in [0, 1], and their gradient."""
         style, slopes = self._style(self._grams(image, passes=2))
-        while True:
-            content, variation, gradient = self._gradient(image, slopes)
-            finite = not self.half_precision or bool(np.isfinite(gradient).all())
-            if finite or self.loss_scale <= LAST_LOSS_SCALE:
-                break
-            self.loss_scale.assign(self.loss_scale / 16)
+        scale = self.loss_scale if self.half_precision else None
+        content, variation, gradient = until_finite(
+            lambda: self._gradient(image, slopes), scale
+        )
         losses = weigh(
             self.options,
             tf.constant(content, tf.float32),
