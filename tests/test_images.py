@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from tfstyle import images
 from tfstyle.config import StyleConfig
+from tfstyle.images import arrays, keepsakes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 LOSSLESS = (".png", ".webp", ".tif")
@@ -1035,7 +1036,7 @@ class TestDepth:
     @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (13, 17)])
     @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
     def test_is_written_exactly(self, tmp_path, monkeypatch, shape, strip):
-        monkeypatch.setattr(images, "_STRIP", strip)
+        monkeypatch.setattr(arrays, "STRIP", strip)
         rng = np.random.default_rng(5)
         image = rng.uniform(-0.2, 1.2, (*shape, 3)).astype(np.float32)
         images.save_image(tmp_path / "a.png", image, keep=images.Keepsakes(deep=True))
@@ -1206,7 +1207,7 @@ class TestResolution:
     def test_one_without_sense_is_dropped(self, dpi):
         PLAIN.info["dpi"] = dpi
         try:
-            assert images._kept_dpi(PLAIN) is None
+            assert keepsakes._kept_dpi(PLAIN) is None
         finally:
             del PLAIN.info["dpi"]
 
@@ -1235,7 +1236,7 @@ def large():
 class TestMemory:
     def test_of_rounding_is_the_result_and_a_strip(self, large):
         most = most_memory(lambda: images.to_uint8(large))
-        assert most < 3 * SIDE**2 + 4 * 4 * images._STRIP
+        assert most < 3 * SIDE**2 + 4 * 4 * arrays.STRIP
 
     def test_of_resizing_is_the_result_and_a_few_channels(self, large):
         size = SIDE - 4, SIDE - 4
@@ -1253,13 +1254,13 @@ class TestMemory:
         keep = images.Keepsakes(deep=True)
         path = tmp_path / "a.png"
         most = most_memory(lambda: images.save_image(path, large, keep=keep))
-        assert most < path.stat().st_size * 2 + 8 * 4 * images._STRIP
+        assert most < path.stat().st_size * 2 + 8 * 4 * arrays.STRIP
 
 
 @pytest.mark.parametrize("strip", [1, 50, 1 << 20])
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (3, 0, 2), (5, 6, 3), (2, 3, 4, 5)])
 def test_strips_change_no_value(monkeypatch, strip, shape):
-    monkeypatch.setattr(images, "_STRIP", strip)
+    monkeypatch.setattr(arrays, "STRIP", strip)
     values = np.random.default_rng(8).uniform(-0.2, 1.2, shape)
     expected = np.rint(np.clip(np.float32(values), 0, 1) * np.float32(255))
     levels = images.to_uint8(values)
