@@ -12,8 +12,8 @@ from tfstyle import StyleConfig, setting, stage, stylize
 from tfstyle.extractor import load_vgg19
 from tfstyle.images import fit_size, resize, save_image
 from tfstyle.inputs import Inputs, cover
-from tfstyle.memory import Plan
-from tfstyle.pyramid import schedule
+from tfstyle.memory import SLOWER, Plan
+from tfstyle.pyramid import Scale, schedule
 from tfstyle.setting import Setting
 from tfstyle.start import noise
 from tfstyle.transfer import optimize
@@ -213,6 +213,12 @@ class TestSteps:
         assert progress[3] == pytest.approx(small / (small + large))
         assert progress[-1] == pytest.approx(1)
         assert progress == sorted(progress)
+
+    def test_progress_knows_that_tiles_are_slower(self, photo, painting):
+        config = make_config(TWO_SCALES, {"memory.tile": 64})
+        how = Setting(config, make_inputs(photo, painting), "float32")
+        small, large = (how.work(Scale(size, 5)) for size in (64, 96))
+        assert large / small == pytest.approx(SLOWER * 1.5**2)
 
     def test_seconds_pass(self, steps):
         seconds = [step.seconds for step in steps]

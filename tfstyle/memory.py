@@ -1,7 +1,7 @@
 """How much memory a run takes, and how it is made to fit.
 
 What fits is computed as a whole. Else the network sees the picture in tiles, which give
-the same result in about 1.8 times the time. Before tiles become smaller, L-BFGS
+the same result in `SLOWER` times the time. Before tiles become smaller, L-BFGS
 remembers less, which costs next to nothing; at last Adam takes its place.
 """
 
@@ -19,6 +19,7 @@ WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 FORWARD = 0.6  # of that without a gradient, as for a style picture
 VECTORS = 8  # of the picture's size, in float32: image, gradient, and what a step needs
 TILES = (1024, 512, 256, 128)  # pixels: halos make smaller ones slower
+SLOWER = 1.8  # than the whole: what tiles of 512 pixels take of the time
 SHARED_FROM = 1024  # pixels above which several devices share a picture's tiles
 SHARED_TILE = 512  # pixels, at most, so that there is one for each device
 

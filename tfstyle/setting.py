@@ -9,7 +9,7 @@ from tfstyle import device
 from tfstyle.checkpoint import Checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.inputs import Inputs, size_at
-from tfstyle.memory import Plan, Sizes, make_plan
+from tfstyle.memory import SLOWER, Plan, Sizes, make_plan
 from tfstyle.pyramid import Scale
 from tfstyle.replicas import all_replicas
 
@@ -41,6 +41,11 @@ class Setting:
         )
         replicas = all_replicas().count
         return make_plan(config, sizes, self.precision, self.limit_gib, replicas)
+
+    def work(self, scale: Scale) -> float:
+        """Return the time that a size takes, in that of a step on one pixel."""
+        slower = SLOWER if self.plan(scale).tile else 1.0
+        return slower * scale.steps * scale.size**2
 
     def check_memory(self, scale: Scale) -> None:
         """Warn if a size fits only with another optimizer, or a shorter history.

@@ -57,6 +57,7 @@ class Stage:
 
     setting: Setting
     scales: Sequence[Scale]
+    work: Sequence[float]  # of each scale
     index: int  # of the scale
     plan: Plan
     objective: AnyObjective
@@ -91,8 +92,8 @@ class Stage:
             began: when the run did, by time.perf_counter.
         """
         optimizer, index, scales = self.optimizer, self.index, self.scales
-        work = [scale.steps * scale.size**2 for scale in scales]
-        done = sum(work[:index]) + taken * scales[index].size ** 2
+        of_this = taken / scales[index].steps * self.work[index]
+        progress = (sum(self.work[:index]) + of_this) / sum(self.work)
         _, height, width, _ = optimizer.image.shape
         converged = optimizer.converged and not self.retry
         ends = converged or taken == scales[index].steps
@@ -105,7 +106,7 @@ class Stage:
             height=height,
             width=width,
             seconds=seconds,
-            progress=done / sum(work),
+            progress=progress,
             precision=self.setting.precision,
             plan=self.plan,
             losses=Losses(*(float(value) for value in optimizer.losses)),
@@ -155,6 +156,7 @@ def open_stage(
     return Stage(
         setting=setting,
         scales=scales,
+        work=[setting.work(each) for each in scales],
         index=index,
         plan=plan,
         objective=objective,
