@@ -11,7 +11,6 @@ import yaml
 from pydantic import ValidationError
 
 from tfstyle.config import (
-    MAX_BYTES,
     VGG19_LAYERS,
     Style,
     StyleConfig,
@@ -20,6 +19,7 @@ from tfstyle.config import (
     parse_override,
     validate,
 )
+from tfstyle.yaml_file import MAX_BYTES
 
 ONE_LINE = r"\A[^\n]+\Z"
 RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -242,11 +242,13 @@ class TestOtherValues:
         ("text", "expected"),
         [
             ("init: 3", "init is 3: it should be a valid string"),
-            ("content: cat.png", "content is 'cat.png': it should be"),
+            ("content: cat.png", "'cat.png': write it as in {path: photo.jpg}"),
             ("content: {path: [cat.png]}", "content.path is ['cat.png']: it should"),
-            ("styles: swirls.jpg", "styles is 'swirls.jpg': it should be a valid list"),
-            ("styles: [swirls.jpg]", "styles.0 is 'swirls.jpg': it should be"),
-            ("objective: null", "objective is None: it should be"),
+            ("styles: swirls.jpg", "write it as in [{path: painting.jpg}]"),
+            ("styles: [swirls.jpg]", "styles.0 is 'swirls.jpg': write it as in [{"),
+            ("objective: null", "objective is None: write it as in {formulation: "),
+            ("memory: 3", "memory is 3: write it as in {tile: auto}"),
+            ("objective: {style_layers: {block1_conv1:1}}", "space after the colon"),
             ("objective: {content_layers: block4_conv2}", "content_layers is 'block4_"),
             ("objective: {formulation: gatys}", "'relative', 'mean' or 'paper'"),
             ("objective: {tv_reduction: max}", "'auto', 'mean' or 'sum'"),
@@ -254,8 +256,8 @@ class TestOtherValues:
             ("extractor: {normalized: maybe}", "normalized is 'maybe': it should be"),
             ("optimizer: {name: sgd}", "'lbfgs' or 'adam'"),
             ("precision: float64", "'auto', 'float32', 'bfloat16' or 'float16'"),
-            ("pyramid: {steps: 100}", "pyramid.steps is 100: it should be a valid"),
-            ("pyramid: {steps: []}", "pyramid.steps is []: List should have at least"),
+            ("pyramid: {steps: 100}", "steps is 100: write it as in [100, 60]"),
+            ("pyramid: {steps: []}", "steps is []: write it as in [100, 60]"),
         ],
     )
     def test_of_a_wrong_kind_are_refused(self, complaint, text, expected):
@@ -545,11 +547,12 @@ class TestOverrides:
             ({"sze": 64}, "sze is not a known key; did you mean size?"),
             ({"": 64}, "is not a known key"),
             ({".size": 64}, "is not a known key"),
-            ({"style_weight": 3}, "style_weight is not a known key"),
+            ({"style_weight": 3}, "known key; did you mean objective.style_weight?"),
+            ({"style_wieght": 3}, "known key; did you mean objective.style_weight?"),
             ({"objective.": 3}, "objective. is not a known key"),
             ({"objective.tv_wieght": 3}, "did you mean tv_weight?"),
             ({"objective": {"tv_wieght": 3}}, "did you mean tv_weight?"),
-            ({"objective": 3}, "objective is 3: it should be"),
+            ({"objective": 3}, "objective is 3: write it as in {formulation: "),
             ({"size.width": 64}, "size: it should be a valid integer"),
             ({"objective.tv_weight.x": 1}, "objective.tv_weight: it should be"),
             ({"styles.0.path": "a.png"}, "inside a list; set the whole list, as in"),

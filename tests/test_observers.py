@@ -266,21 +266,21 @@ class TestCheckpoints:
         clock, saved = [0.0], []
 
         def save(path, checkpoint, config, pictures):
-            clock[0] += 5  # seconds, of which 2 % are 0.1
+            clock[0] += 5  # seconds: 1.5 % of 333
             saved.append(checkpoint.step)
 
         monkeypatch.setattr("tfstyle.observers.save_checkpoint", save)
         monkeypatch.setattr("time.perf_counter", lambda: clock[0])
         config = StyleConfig().with_overrides({"output.checkpoint_every": 10})
         observe = Checkpoints(tmp_path / "checkpoint.npz", config)
-        for number, seconds in enumerate((1, 11, 30, 200, 260, 261, 511)):
+        for number, seconds in enumerate((1, 11, 30, 200, 340, 341, 700)):
             checkpoint = Checkpoint(0, number, number, seconds, *REST)
             observe(
                 make_step(
                     number, seconds=seconds, checkpoint=lambda each=checkpoint: each
                 )
             )
-        assert saved == [0, 4, 6]  # at 1 s, and 250 s later each time
+        assert saved == [0, 4, 6]  # at 1 s, and 333 s later each time
 
     def test_each_step_if_there_is_no_time_between(self, tmp_path):
         config = StyleConfig().with_overrides({"output.checkpoint_every": 0})

@@ -25,7 +25,9 @@ PROGRAMS = [*MODULES, *sorted((ROOT / "scripts").glob("*.py"))]
 # What each module may import of ours. A new module is added here, below all that it
 # imports: no module imports one that stands under it.
 IMPORTS = {
-    "config": "",
+    "messages": "",
+    "yaml_file": "messages",
+    "config": "messages yaml_file",
     "weights": "",
     "command": "",
     "options": "config",
@@ -46,7 +48,7 @@ IMPORTS = {
     "memory": "config",
     "pyramid": "config",
     "checkpoint": "config files",
-    "extractor": "config weights",
+    "extractor": "messages config weights",
     "inputs": "config weights images pyramid",
     "objective": "config losses",
     "replicas": "device",
@@ -69,7 +71,7 @@ IMPORTS = {
     ),
     "run": "command options device checkpoint inputs run_folder job",
     "studies": "",
-    "studies.study": "config",
+    "studies.study": "messages yaml_file config",
     "studies.table": "files",
     "studies.sheet": "weights images inputs",
     "studies.runs": (
@@ -81,8 +83,8 @@ IMPORTS = {
         "studies.table studies.sheet studies.runs studies.measures"
     ),
     "studies.feature_maps": (
-        "config device images pyramid extractor inputs run_folder studies.table "
-        "studies.sheet"
+        "messages config device images pyramid extractor inputs run_folder "
+        "studies.table studies.sheet"
     ),
     "studies.gram_matrices": (
         "config device images losses pyramid inputs stage studies.table studies.sheet "

@@ -5,11 +5,8 @@ This module imports no TensorFlow, so a mistake is reported within a fraction of
 second.
 """
 
-import difflib
-import errno
 import os
-import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,6 +20,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+
+from tfstyle.messages import explain, nearest, one_line, short
+from tfstyle.yaml_file import parse_yaml, read_yaml, what_is_wrong
 
 VGG19_LAYERS = tuple(
     f"block{block}_{name}"
@@ -45,22 +45,6 @@ def min_side(layer: str) -> int:
     return 1 << poolings
 
 
-MAX_BYTES = 2**18
-"""Of a YAML file; those of tfstyle have 4000, and a huge one would take minutes."""
-
-MAX_DEPTH = 32
-"""Levels of nesting in YAML; a config needs 3, and Python's stack has an end."""
-
-MAX_DIGITS = 1000
-"""Characters of a number in YAML: reading it takes time that grows with the square."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the phrase "; did you mean ...?" if `name` resembles a `known` one."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]}?" if matches else ""
-
-
 def _number(value: Any) -> Any:
     """Read "1e4" as a number: to YAML 1.1 it is a string, and `true` is no number."""
     if isinstance(value, bool):
@@ -74,7 +58,7 @@ def _number(value: Any) -> Any:
 
 
 def _file(value: Any) -> Any:
-    """Take what names a file as Python's own functions do, unless no file can have it.
+    """Take what names a file as Python's own functions do; ~ is the home folder.
 
     Raises:
         ValueError: if it is empty, or has characters that are in no file's name.
@@ -82,6 +66,7 @@ def _file(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
+        value = os.path.expanduser(value)
         try:
             possible = value and b"\0" not in os.fsencode(value)
         except UnicodeEncodeError:
@@ -108,10 +93,10 @@ def _tile(value: Any) -> Any:
 
 def _layer(name: str) -> str:
     if name not in VGG19_LAYERS:
-        raise ValueError(
-            f"{short(name)} is no layer of VGG19"
-            + (nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool")
-        )
+        way = nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool"
+        if name.partition(":")[0] in VGG19_LAYERS:
+            way = "; YAML wants a space after the colon, as in {block4_conv2: 1}"
+        raise ValueError(f"{short(name)} is no layer of VGG19{way}")
     return name
 
 
@@ -156,9 +141,13 @@ class Objective(Section):
 
     formulation: Literal["relative", "mean", "paper"] = "relative"
     content_weight: Weight = 1.0
-    content_layers: Layers = {"block4_conv2": 1.0}
+    content_layers: Annotated[Layers, Field(examples=["{block4_conv2: 1}"])] = {
+        "block4_conv2": 1.0
+    }
     style_weight: Weight = 20.0
-    style_layers: Layers = {f"block{block}_conv1": 0.2 for block in range(1, 6)}
+    style_layers: Annotated[Layers, Field(examples=["{block1_conv1: 1}"])] = {
+        f"block{block}_conv1": 0.2 for block in range(1, 6)
+    }
     style_loss: Literal["gram"] = "gram"
     tv_weight: Weight = 1.0
     tv_reduction: Literal["auto", "mean", "sum"] = "auto"
@@ -205,7 +194,8 @@ class Pyramid(Section):
 
     min_size: Annotated[Integer, Field(ge=16)] | None = 128
     steps: Annotated[
-        list[Annotated[Integer, Field(ge=1, le=1_000_000)]], Field(min_length=1)
+        list[Annotated[Integer, Field(ge=1, le=1_000_000)]],
+        Field(min_length=1, examples=["[100, 60]"]),
     ] = [100, 60, 40]
 
 
@@ -239,8 +229,8 @@ class StyleConfig(Section):
             wrong type or out of its range.
     """
 
-    content: Content = Content()
-    styles: list[Style] = []
+    content: Annotated[Content, Field(examples=["{path: photo.jpg}"])] = Content()
+    styles: Annotated[list[Style], Field(examples=["[{path: painting.jpg}]"])] = []
     size: Annotated[Integer, Field(ge=16, le=65536)] = 512
     init: File = "content"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
@@ -286,60 +276,8 @@ def load_config(path: str | os.PathLike[str]) -> StyleConfig:
     try:
         config = validate({} if data is None else data)
     except ValueError as error:
-        raise ValueError(_line(f"config {path}: {error}")) from error
+        raise ValueError(one_line(f"config {path}: {error}")) from error
     return locate_paths(config, path)
-
-
-def read_yaml(path: str | os.PathLike[str]) -> Any:
-    """Read a YAML file without duplicate keys or aliases, as plain data.
-
-    Raises:
-        ValueError: if it cannot be read or is not YAML.
-    """
-    try:
-        return _parse(_text(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-    except yaml.YAMLError as error:
-        raise ValueError(
-            _line(f"config {path} is not valid YAML: {_flat(error)}")
-        ) from error
-    except ValueError as error:  # the path has a NUL character, or of `_text`
-        reason = str(error)
-    raise ValueError(
-        _line(f"config {path} cannot be read: {reason}")
-        + "; give a YAML file such as configs/default.yaml"
-    )
-
-
-def _text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a small regular file: a pipe or a device may never end."""
-    mode = os.stat(path).st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise ValueError("it is a pipe, a device or a socket, not a regular file")
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES} bytes, too many for a config")
-    return data.decode("utf-8")
-
-
-def _parse(text: str) -> Any:
-    """Turn YAML into plain data.
-
-    Raises:
-        yaml.YAMLError: if it is not YAML, or YAML that no config needs.
-    """
-    try:
-        return yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError:
-        raise
-    # PyYAML lets through what Python says to a character such as "\U00110000", and
-    # RecursionError where its caller left too little of the stack.
-    except Exception as error:
-        raise yaml.YAMLError(str(error)) from error
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -354,10 +292,10 @@ def parse_override(text: str) -> tuple[str, Any]:
             f"--set {short(text)} has no key and value; write --set key=value"
         )
     try:
-        return key.strip(), _parse(value)
+        return key.strip(), parse_yaml(value)
     except yaml.YAMLError as error:
         raise ValueError(
-            f"--set {short(text)}: the value is not YAML: {_flat(error)}"
+            f"--set {short(text)}: the value is not YAML: {what_is_wrong(error)}"
         ) from error
 
 
@@ -375,38 +313,6 @@ def validate(data: Any) -> StyleConfig:
         return StyleConfig.model_validate(data)
     except ValidationError as error:
         raise ValueError(explain(error, StyleConfig)) from error
-
-
-def explain(error: ValidationError, model: type[Section]) -> str:
-    """Say the first of pydantic's complaints about a `model` in one line."""
-    first = error.errors()[0]
-    key = ".".join(_cut(str(part)) for part in first["loc"] if part != "[key]")
-    if first["type"] == "extra_forbidden":
-        known = _fields(model, first["loc"][:-1])
-        name = str(first["loc"][-1])
-        hint = nearest(name, known) or f"; the keys here are {', '.join(known)}"
-        text = f"{key or repr(key)} is not a known key{hint}"
-    elif first["type"] == "invalid_key":
-        text = f"the key {key}: Keys should be strings"
-    else:
-        reason = first["msg"].removeprefix("Value error, ")
-        reason = reason.replace("Input should be", "it should be")
-        came = (
-            "" if isinstance(first["input"], dict) else f" is {short(first['input'])}"
-        )
-        text = f"{key}{came}: {reason}"
-    more = error.error_count() - 1
-    return _line(text) + (f" (and {more} more)" if more else "")
-
-
-def _fields(model: Any, location: Sequence[int | str]) -> list[str]:
-    """Return the names of the keys that the section at `location` has."""
-    for part in location:
-        if isinstance(part, str):
-            model = model.model_fields[part].annotation
-        else:  # an index into a list such as styles
-            model = model.__args__[0]
-    return list(model.model_fields)
 
 
 def _replace(data: Any, keys: list[str], value: Any) -> None:
@@ -466,77 +372,3 @@ def locate(path: str, config_path: str | os.PathLike[str]) -> str:
             absolute = Path(config_path).is_absolute()
             return found if absolute else os.path.relpath(found)
     return path
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without duplicate keys (the last would win unseen) and without aliases.
-
-    Aliases let a few lines grow to gigabytes; no config needs them.
-    """
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not supported; repeat the value")
-        if self._depth == MAX_DEPTH:
-            raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} levels deep")
-        self._depth += 1
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
-            raise yaml.YAMLError(
-                f"a number of {len(node.value)} characters; {MAX_DIGITS} are allowed"
-            )
-        try:
-            return super().construct_object(node, deep)
-        except (yaml.YAMLError, RecursionError):
-            raise
-        # As in `_parse`: "!!int x" is a ValueError, "!!bool x" a KeyError, and so on.
-        except Exception as error:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{short(node.value)} is no {kind}", node.start_mark
-            ) from error
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        mapping = super().construct_mapping(node, deep)
-        if len(mapping) < len(node.value):
-            seen = set()
-            for name in (self.construct_object(key) for key, _ in node.value):
-                if name in seen:
-                    raise yaml.YAMLError(
-                        f"the key {short(name)} stands twice; keep one"
-                    )
-                seen.add(name)
-        return mapping
-
-
-def short(value: Any) -> str:
-    """Return what a value looks like, in at most 60 characters."""
-    try:
-        return _cut(repr(value))
-    except ValueError:  # Python writes no integer of more than 4300 digits
-        return "a huge number"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _line(text: str) -> str:
-    """Return it on one line, with escapes for what no screen would show."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in " ".join(text.splitlines())
-    )
-
-
-def _flat(error: BaseException) -> str:
-    text = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
-    return _line(text[:300]) or type(error).__name__

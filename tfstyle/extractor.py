@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config import VGG19_LAYERS, nearest
+from tfstyle.config import VGG19_LAYERS
+from tfstyle.messages import nearest
 from tfstyle.weights import BUNDLED_SHA256, bundled_file, sha256, weights_path
 
 CHANNEL_MEANS = "vgg19_mean_activations.npz"

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config import VGG19_LAYERS, StyleConfig, min_side, nearest
+from tfstyle.config import VGG19_LAYERS, StyleConfig, min_side
 from tfstyle.device import quiet_import
 from tfstyle.images import resize, save_image
 from tfstyle.inputs import Picture, size_at
+from tfstyle.messages import nearest
 from tfstyle.pyramid import Scale
 from tfstyle.run_folder import check_writable
 from tfstyle.studies.sheet import Tile, contact_sheet

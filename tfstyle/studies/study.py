@@ -24,13 +24,12 @@ from pydantic import Field, ValidationError
 from tfstyle.config import (
     Section,
     StyleConfig,
-    explain,
     load_config,
     locate,
     locate_paths,
-    read_yaml,
-    short,
 )
+from tfstyle.messages import explain, short
+from tfstyle.yaml_file import read_yaml
 
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""
