@@ -155,6 +155,8 @@ class TestChangedConfig:
 
 class TestDamaged:
     def test_missing(self, tmp_path):
+        assert "there is no run in" in complaint(tmp_path / "run" / "checkpoint.npz")
+        (tmp_path / "run").mkdir()
         line = complaint(tmp_path / "run" / "checkpoint.npz")
         assert "run has no checkpoint to resume from" in line
         assert "start again with --overwrite" in line

@@ -1108,13 +1108,12 @@ class TestProfile:
     @pytest.mark.parametrize(
         ("profile", "reason"),
         [
-            (None, "there is none"),
             (b"broken", "cannot open profile"),
             (linear_rgb_profile()[:200], "cannot open profile|build transform"),
             (LINEAR_GREY, "it is for GRAY, not for RGB"),
             (black_ink_profile(), "it is for CMYK, not for RGB"),
         ],
-        ids=["none", "text", "truncated", "grey", "cmyk"],
+        ids=["text", "truncated", "grey", "cmyk"],
     )
     def test_an_unusable_one_costs_a_warning(self, picture, tmp_path, profile, reason):
         path = picture(profile)

@@ -49,7 +49,14 @@ class TestChoice:
         size = int(re.search(r"fits is about (\d+)", str(error.value))[1])
         assert plan(size, 3).gib <= 3
         with pytest.raises(ValueError, match="fits is about"):
-            plan(size + size // 32, 3)
+            plan(round(1.08 * size), 3)
+
+    def test_what_is_needed_is_more_than_what_there_is(self):
+        for limit in (1.0, 1.06, 2.449):
+            with pytest.raises(ValueError, match="need about") as error:
+                plan(8192, limit)
+            needed = re.search(r"need about ([\d.]+) GiB", str(error.value))[1]
+            assert float(needed) > limit
 
     def test_nothing_fits_at_all(self):
         with pytest.raises(ValueError, match="free some"):

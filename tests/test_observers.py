@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 
 import numpy as np
@@ -154,6 +155,33 @@ class TestProgressOnATerminal:
         assert last.startswith("100%")
         assert "step 10, 64x43 (2/2): total 0.9091" in last
 
+    @pytest.mark.parametrize(
+        ("columns", "expected"),
+        [
+            (30, "0:02 left"),
+            (60, "0:02 left, step 5, 64x43 (2/2)"),
+            (65, "0:02 left, step 5, 64x43 (2/2): total 1.667"),
+            (0, "0:02 left, step 5, 64x43 (2/2): total 1.667, content 0.25"),
+        ],
+    )
+    def test_drops_what_does_not_fit(self, monkeypatch, columns, expected):
+        size = os.terminal_size((columns, 24))
+        monkeypatch.setattr(os, "get_terminal_size", lambda _: size)
+        stream = Terminal()
+        stream.fileno = lambda: 2
+        watch(Progress(stream), [5])
+        shown = stream.getvalue().rstrip("\n").rsplit("\r", 1)[-1]
+        assert shown.rstrip() == f" 50% ######       {expected}"
+
+    def test_tiles_come_before_the_losses(self):
+        stream = Terminal()
+        progress = Progress(stream)
+        progress(make_step(5))
+        progress._bar._bar.mininterval = 0
+        progress.tile(3, 24)
+        progress.close()
+        assert "(2/2), on tile 3 of 24" in stream.getvalue()
+
     def test_a_resumed_one_begins_where_it_is(self):
         stream = Terminal()
         watch(Progress(stream), [7])
@@ -176,10 +204,10 @@ class TestWords:
         [
             (0, 0, ""),
             (5, 0.01, ""),
-            (60, 0.5, ", 1:00 left"),
-            (65, 0.5, ", 1:05 left"),
-            (36, 0.1, ", 5:24 left"),
-            (1e5, 0.5, ", 1666:40 left"),
+            (60, 0.5, "1:00 left"),
+            (65, 0.5, "1:05 left"),
+            (36, 0.1, "5:24 left"),
+            (1e5, 0.5, "1666:40 left"),
             (60, 1.0, ""),
         ],
     )

@@ -288,7 +288,9 @@ class TestFaults:
         process = start(pictures, folder, largest=largest)
         _, errors = process.communicate()
         assert process.returncode in (1, 2), errors
-        assert re.fullmatch(r"tfstyle: .*File too large.*", errors.splitlines()[-1])
+        assert re.fullmatch(
+            r"tfstyle: .*File too large.*/run.*", errors.splitlines()[-1]
+        )
         assert not list(folder.glob(f"{TEMPORARY}*"))
         checkpoint = folder / CHECKPOINT
         resumable = checkpoint.exists() or previous(checkpoint).exists()

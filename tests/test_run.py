@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -254,6 +255,25 @@ class TestDryRun:
             assert phrase in done.out
         assert tree(desk) == before
 
+    def test_tells_of_an_earlier_run(self, tiny_vgg19, tfstyle, desk):
+        tfstyle(*TINY, "--output", "run")
+        done = tfstyle(*TINY, "--output", "run", "--dry_run")
+        assert done.code == 0
+        assert "run (holds an earlier run (result.png); choose another" in done.out
+        again = tfstyle(*TINY, "--output", "run", "--dry_run", "--overwrite")
+        assert "earlier" not in again.out
+
+    def test_says_what_the_run_would(self, tfstyle, desk):
+        limit = ("--size", "4096", "--set", "memory.limit_gib=3", "--dry_run")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            done = tfstyle(*TINY, *limit)
+        assert done.code == 0
+        assert "leave room only for tiles" in done.err
+        done = tfstyle(*TINY, "--size", "9999", *limit[2:])
+        assert done.code == 2
+        assert "9999 x 6718 pixels need about" in done.err
+
     def test_finds_the_same_mistakes(self, tfstyle, desk):
         before = tree(desk)
         for flags in (
@@ -289,7 +309,12 @@ class TestMistakes:
             ([*TINY, "--set", "init=missing.png"], "missing.png: No such file"),
             ([*TINY, "--set", "extractor.weights=missing.h5"], "weights missing.h5"),
             ([*TINY, "--size", "8"], "size is 8: it should be greater"),
-            ([*TINY, "--size", "big"], "--size=big"),
+            (
+                [*TINY, "--size", "big"],
+                "--size=big: a whole number of pixels is needed",
+            ),
+            ([*TINY, "--output", ""], "--output is empty"),
+            ([*TINY, "two.png"], "every value needs its --flag"),
             ([*TINY, "--size"], "Missing value for flag --size"),
             ([*TINY, "--set", "seed"], "write --set key=value"),
             ([*TINY, "--set", "sede=3"], "did you mean seed?"),
@@ -301,7 +326,7 @@ class TestMistakes:
             ([*TINY, "painting.png"], "unexpected argument 'painting.png'"),
             ([*TINY, "--output", "text.jpg"], "text.jpg is a file"),
             ([*TINY, "--output", "text.jpg/run"], "is a file; choose a folder"),
-            ([*TINY, "--resume"], "no checkpoint to resume from"),
+            ([*TINY, "--resume"], "there is no run in"),
             ([*TINY, "--resume", "--overwrite"], "exclude each other"),
             ([*TINY, "--style", "no\nsuch.png"], "no such.png: No such file"),
             ([*TINY, "--set", "size=32"], "--size and --set size=... are both there"),
@@ -456,6 +481,17 @@ class TestNoStderr:
         with pytest.raises(ImportError), quiet_import():
             raise ImportError
 
+    @pytest.mark.parametrize("error", [ImportError, KeyboardInterrupt])
+    def test_what_libraries_said_is_shown_if_they_fail(self, capfd, error):
+        def fail():
+            os.write(2, b"what a library said")
+            raise error
+
+        with pytest.raises(error), quiet_import():
+            fail()
+        said = capfd.readouterr().err
+        assert said == ("what a library said" if error is ImportError else "")
+
 
 class TestSystemErrors:
     @pytest.mark.parametrize(
@@ -501,7 +537,8 @@ class TestFailure:
         assert done.out == ""
         errors = [line for line in done.err.splitlines() if "step" not in line]
         assert errors == [
-            "tfstyle: error: the run failed: RuntimeError: the disk is on fire"
+            "tfstyle: error: the run failed: RuntimeError: the disk is on fire; "
+            "--resume goes on"
         ]
         assert files(desk / "run") == RESUMABLE
         assert steps_logged(desk / "run") == [0, 1, 2]
@@ -547,6 +584,13 @@ class TestInterruption:
         assert tfstyle(*TINY, "--output", "run", "--resume").code == 0
         assert files(desk / "run") == FINISHED
         assert steps_logged(desk / "run") == [0, 1, 2, 3, 4]
+
+    def test_drops_the_film_of_an_earlier_run(self, tiny_vgg19, tfstyle, desk, stop_at):
+        tfstyle(*TINY, "--output", "run", "--set", "output.film=gif")
+        assert (desk / "run/film.gif").exists()
+        stop_at[2] = True
+        assert tfstyle(*TINY, "--output", "run", "--overwrite").code == 130
+        assert files(desk / "run") == RESUMABLE
 
     def test_does_not_resume_another_config(self, tiny_vgg19, tfstyle, desk, stop_at):
         stop_at[2] = True

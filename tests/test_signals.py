@@ -7,6 +7,8 @@ import threading
 import time
 from subprocess import PIPE
 
+import pytest
+
 from tfstyle.signals import stop_signals
 
 BUSY = """
@@ -31,6 +33,18 @@ class TestStopSignals:
             busy.send_signal(signal.SIGTERM)
             assert busy.wait(30) == 130
             assert "stopped at once" in busy.stderr.read()
+
+    @pytest.mark.parametrize("ignored", [False, True])
+    def test_a_closed_terminal_asks_unless_that_is_ignored(self, ignored):
+        program = BUSY.replace("200_000_000", "1")
+        if ignored:  # as after nohup
+            program = f"import signal; signal.signal(1, signal.SIG_IGN){program}"
+        command = [sys.executable, "-c", program]
+        with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
+            assert busy.stdout.readline() == "ready\n"
+            busy.send_signal(signal.SIGHUP)
+            assert busy.stdout.readline() == f"asked {not ignored}\n"
+            assert busy.wait(30) == 0
 
     def test_two_amid_one_call(self):
         command = [sys.executable, "-c", BUSY.replace("2_000", "200_000")]

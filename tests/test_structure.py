@@ -61,7 +61,7 @@ IMPORTS = {
         "tiling optimizers start setting"
     ),
     "observers": "config files images checkpoint",
-    "transfer": "config pyramid checkpoint inputs objective tiling setting stage",
+    "transfer": "config checkpoint inputs objective tiling setting stage",
     "record": "config weights device pyramid",
     "run_folder": "config files checkpoint",
     "signals": "",
@@ -96,7 +96,7 @@ IMPORTS = {
     ),
     "studies.recognition": "device inputs",
     "notebook": "inputs",
-    "__init__": "config device transfer",
+    "__init__": "config device images transfer",
 }
 LIGHT = (
     "config files quiet images weights command options memory pyramid checkpoint "
@@ -233,7 +233,9 @@ class TestCode:
 
 class TestInterface:
     def test_every_public_name_is_there(self):
-        assert set(tfstyle.__all__) == {"Result", "Step", "StyleConfig", "stylize"}
+        assert set(tfstyle.__all__) == {
+            *("Result", "Step", "StyleConfig", "load_image", "save_image", "stylize"),
+        }
         for name in tfstyle.__all__:
             assert getattr(tfstyle, name).__doc__
 

@@ -1,7 +1,8 @@
 """Neural style transfer on TensorFlow and Keras' VGG19.
 
->>> from tfstyle import stylize
+>>> from tfstyle import save_image, stylize
 >>> result = stylize("photo.jpg", "painting.jpg", size=256)    # doctest: +SKIP
+>>> save_image("styled.png", result.image)                     # doctest: +SKIP
 
 Importing tfstyle loads no TensorFlow; the first call of `stylize` does.
 """
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING, Any
 from tfstyle.config import StyleConfig
 
 if TYPE_CHECKING:
+    from tfstyle.images import load_image, save_image
     from tfstyle.stage import Step
     from tfstyle.transfer import Result, stylize
 
 __version__ = "0.1.0"
-__all__ = ["Result", "Step", "StyleConfig", "stylize"]
+__all__ = ["Result", "Step", "StyleConfig", "load_image", "save_image", "stylize"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("load_image", "save_image"):
+        from tfstyle import images
+
+        return getattr(images, name)
     if name in ("Result", "Step", "stylize"):
         from tfstyle.device import quiet_import
 

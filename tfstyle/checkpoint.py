@@ -120,6 +120,10 @@ class _DamagedError(ValueError):
 
 
 def _no_way_on(path: Path, error: Exception) -> ValueError:
+    if not path.parent.exists():
+        return ValueError(
+            f"there is no run in {path.parent}; check --output, or leave --resume out"
+        )
     if isinstance(error, FileNotFoundError):
         reason = f"{path.parent} has no checkpoint to resume from"
     else:

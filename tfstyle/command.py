@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
+import tfstyle
+
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
+flags.DEFINE_bool("version", False, "Show the version.")
 
 
 class RunError(RuntimeError):
@@ -54,9 +57,13 @@ def _run(run: Callable[[], int], usage: str, argv: Sequence[str]) -> int:
     if FLAGS.help:
         print(usage + _flags_help(run.__module__))
         return 0
+    if FLAGS.version:
+        print(f"tfstyle {tfstyle.__version__}")
+        return 0
     if rest:
         raise ValueError(
-            f"unexpected argument {rest[0]!r}; every option is a --flag, see --help"
+            f"unexpected argument {rest[0]!r}; every value needs its --flag, also "
+            "where a flag is repeated; see --help"
         )
     return run()
 

@@ -22,6 +22,17 @@ def remove_temporaries(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the system refuses in this block name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno:
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+@contextlib.contextmanager
 def replacing(path: Path, before: Path | None = None) -> Iterator[Path]:
     """Yield the path of a temporary file; once written, it replaces `path`.
 
@@ -29,20 +40,18 @@ def replacing(path: Path, before: Path | None = None) -> Iterator[Path]:
     `before` if that is where it is kept.
 
     Raises:
-        OSError: if it cannot be written; its `filename` is `path`.
+        OSError: if it cannot be written.
     """
     # Not by tempfile, which makes files that nobody else may read.
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        if before and path.exists():
-            os.replace(path, before)
-        os.replace(temporary, path)
-    except OSError as error:
-        error.filename = str(path)
-        raise
+        with naming(path):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            if before and path.exists():
+                os.replace(path, before)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

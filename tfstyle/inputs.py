@@ -102,6 +102,8 @@ def as_picture(picture: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
             f"a picture of shape {array.shape} came, (height, width, 3) is expected; "
             "give RGB without a batch axis or alpha"
         )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("a picture with NaN or infinite pixels came; repair it first")
     if array.dtype == np.uint8 or not 0 <= array.min() <= array.max() <= 1:
         raise ValueError(
             f"a picture of {array.dtype} from {array.min()} to {array.max()} came, "

@@ -36,6 +36,7 @@ from tfstyle.run_folder import (
     RESULT,
     SNAPSHOTS,
     opened_folder,
+    resumable,
 )
 from tfstyle.signals import stop_signals
 
@@ -97,7 +98,7 @@ def run_job(
 
             return _follow(steps, observers, checkpoints, tiles, save)
         except Exception as error:
-            raise _failure(error) from error
+            raise _failure(error, resumable(folder)) from error
 
 
 def _follow(
@@ -176,14 +177,15 @@ def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
         raise _failure(error) from error
 
 
-def _failure(error: Exception) -> RunError:
+def _failure(error: Exception, goes_on: bool = False) -> RunError:
+    first_line = (str(error).splitlines() or [""])[0][:300]
+    text = f"{type(error).__name__}: {first_line}"
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
-        return RunError(f"{error.strerror}{where}")
-    if isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
-        return RunError("the memory is full; lower memory.limit_gib or the size")
-    first_line = (str(error).splitlines() or [""])[0][:300]
-    return RunError(f"{type(error).__name__}: {first_line}")
+        text = f"{error.strerror}{where}; check the folder, and the space on its disk"
+    elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
+        text = "the memory is full; lower memory.limit_gib or the size"
+    return RunError(f"{text}; --resume goes on" if goes_on else text)
 
 
 def _observers(
@@ -248,10 +250,10 @@ def save_run(
             errors.append(error)
     if errors:
         raise errors[0]
+    for kind in {"gif", "webp", "mp4"} - {config.output.film}:
+        (folder / f"film.{kind}").unlink(missing_ok=True)  # of an earlier run
     if done:
         remove_checkpoints(folder / CHECKPOINT)
-        for kind in {"gif", "webp", "mp4"} - {config.output.film}:
-            (folder / f"film.{kind}").unlink(missing_ok=True)  # of an earlier run
 
 
 def plan(config: StyleConfig, inputs: Inputs) -> str:
@@ -259,19 +261,20 @@ def plan(config: StyleConfig, inputs: Inputs) -> str:
     with device.quiet_import():
         from tfstyle.setting import choose_setting
     setting = choose_setting(config, inputs)
+    setting.check_memory()
     height, width = inputs.content.shape[:2]
     lines = [f"content    {config.content.path} ({width} x {height})"]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         height, width = picture.shape[:2]
         lines.append(f"style      {style.path} ({width} x {height}), {style.weight:g}")
-    for scale in schedule(config.pyramid, config.size):
+    for scale in setting.scales:
         height, width = size_at(scale, inputs.content)
         how = setting.plan(scale)
         lines.append(f"scale      {width} x {height}, {scale.steps} steps, {how}")
     return "\n".join(
         [
             *lines,
-            f"optimizer  {how.optimizer.name}",
+            f"optimizer  {config.optimizer.name}",
             f"layers     {', '.join(config.objective.layers) or 'none'}",
             f"memory     about {how.gib:.1f} GiB of {setting.limit_gib:.1f} GiB",
             f"device     {device.device_name()}",

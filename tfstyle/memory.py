@@ -89,15 +89,16 @@ def make_plan(
     plan = _fitting(config, sizes, precision, limit_gib, devices)
     if plan:
         return plan
-    size = sizes.long_side
+    size, some_less = sizes.long_side, 0.95 * limit_gib  # what is free varies
     while size >= 16:
-        if _fitting(config, sizes.scaled(size), precision, limit_gib, devices):
+        if _fitting(config, sizes.scaled(size), precision, some_less, devices):
             break
         size -= max(1, size // 64)
     way = f"the largest size that fits is about {size}" if size >= 16 else "free some"
     least = min(plan.gib for plan in _plans(config, sizes, precision, devices))
+    needed = math.ceil(least * 10) / 10  # never what the run may take
     raise ValueError(
-        f"{sizes.width} x {sizes.height} pixels need about {least:.1f} GiB of memory, "
+        f"{sizes.width} x {sizes.height} pixels need about {needed:.1f} GiB of memory, "
         f"but the run may take {limit_gib:.1f} GiB; {way}, or raise memory.limit_gib"
     )
 

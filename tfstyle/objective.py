@@ -17,9 +17,8 @@ size to size and picture to picture.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tfstyle import config
@@ -33,6 +32,7 @@ Network = Callable[[tf.Tensor], Features]
 
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
+"""For float16: tried from the first, divided by 16 until the gradient is finite."""
 
 
 class Losses(NamedTuple):
@@ -143,8 +143,9 @@ class Objective:
 
     def value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
         """Return the losses of an image (1, h, w, 3) in [0, 1], and their gradient."""
-        scale = self.loss_scale if self.half_precision else None
-        losses, gradient = until_finite(lambda: self._compiled(image), scale)
+        losses, gradient = self._compiled(image)
+        while self.half_precision and lowered(self.loss_scale, gradient):
+            losses, gradient = self._compiled(image)
         return losses, gradient
 
     def losses(self, image: tf.Tensor) -> Losses:
@@ -177,25 +178,16 @@ class Objective:
         return losses, tape.gradient(scaled, image) / scale
 
 
-def until_finite(
-    compute: Callable[[], tuple[Any, ...]], loss_scale: tf.Variable | None
-) -> tuple[Any, ...]:
-    """Call `compute` with smaller loss scales until its gradient is finite.
+def lowered(loss_scale: tf.Variable, gradient: tf.Tensor) -> bool:
+    """Lower the loss scale if the gradient is not finite; return whether it was.
 
     Gradients of features are too small for float16 unless the total is scaled up
     (Micikevicius et al. 2018, section 3.2). bfloat16 has the range of float32.
-
-    Args:
-        compute: returns several results, the last of them the gradient.
-        loss_scale: that it reads; divided by 16 each time. None: called once.
     """
-    while True:
-        results = compute()
-        if loss_scale is None or loss_scale <= LAST_LOSS_SCALE:
-            return results
-        if np.isfinite(results[-1]).all():
-            return results
-        loss_scale.assign(loss_scale / 16)
+    if tf.reduce_all(tf.math.is_finite(gradient)) or loss_scale <= LAST_LOSS_SCALE:
+        return False
+    loss_scale.assign(loss_scale / 16)
+    return True
 
 
 def weigh(

@@ -3,8 +3,10 @@
 The loop knows none of them; write another one as any callable that takes a `Step`.
 """
 
+import contextlib
 import csv
 import io
+import os
 import sys
 import time
 import warnings
@@ -17,7 +19,7 @@ from tqdm import tqdm
 
 from tfstyle.checkpoint import save_checkpoint
 from tfstyle.config import StyleConfig
-from tfstyle.files import replacing
+from tfstyle.files import naming, replacing
 from tfstyle.images import fit_size, resize, save_film, save_image, to_uint8
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Bar:
     """A progress bar on a terminal; elsewhere a plain line every few seconds."""
 
     LINE_EVERY = 10.0  # seconds
+    WIDTH = 12  # of the bar itself, characters
 
     def __init__(self, stream: TextIO | None = None) -> None:
         # There is no stderr where the caller closed it, or has no console.
@@ -40,19 +43,30 @@ class Bar:
             self._bar = tqdm(
                 total=1.0,
                 file=self._stream,
-                bar_format="{percentage:3.0f}% {bar:20} {elapsed}<{remaining} {desc}",
-                smoothing=0.1,
+                ncols=self._columns(),
+                bar_format=f"{{percentage:3.0f}}% {{bar:{self.WIDTH}}} {{desc}}",
             )
 
     def show(self, share: float, seconds: float, text: str, last: bool) -> None:
         """Say that a share of the work was done in so many seconds."""
+        left = "" if last else time_left(share, seconds)
         if self._bar is not None:
+            self._bar.ncols = self._columns()
+            room = self._bar.ncols - len("100%  ") - self.WIDTH
+            text = fitting(f"{left}, {text}" if left else text, room)
             self._bar.set_description_str(text, refresh=False)
             self._bar.update(share - self._bar.n)
         elif seconds - self._last_line >= self.LINE_EVERY or last:
             self._last_line = seconds
-            left = "" if last else time_left(share, seconds)
-            print(f"{share:4.0%} {text}{left}", file=self._stream, flush=True)
+            text = f"{text}, {left}" if left else text
+            print(f"{share:4.0%} {text}", file=self._stream, flush=True)
+
+    def _columns(self) -> int:
+        """Return the terminal's width less one, as the last column may wrap."""
+        with contextlib.suppress(OSError):
+            if columns := os.get_terminal_size(self._stream.fileno()).columns:
+                return columns - 1
+        return 79
 
     def close(self) -> None:
         """Leave the terminal in order."""
@@ -77,27 +91,37 @@ class Progress:
         """Show that so many tiles of the next step are done."""
         if step := self._step:
             seconds = step.seconds + time.perf_counter() - self._at
-            text = f"{describe(step)}, tile {done} of {count}"
+            text = describe(step, f", on tile {done} of {count}")
             self._bar.show(step.progress, seconds, text, last=False)
 
 
-def describe(step: "Step") -> str:
-    """Return the step, the size and the losses in one readable phrase."""
+def describe(step: "Step", further: str = "") -> str:
+    """Return the step, the size and the losses in one readable phrase.
+
+    `further` stands between them.
+    """
     losses = step.losses
     return (
         f"step {step.step}, {step.width}x{step.height} "
-        f"({step.scale + 1}/{step.scales}): total {losses.total:.4g}, "
+        f"({step.scale + 1}/{step.scales}){further}: total {losses.total:.4g}, "
         f"content {losses.content:.4g}, style {losses.style:.4g}, "
         f"variation {losses.variation:.4g}"
     )
 
 
+def fitting(text: str, room: int) -> str:
+    """Return the items of a text, parted by commas or colons, that fit the room."""
+    if len(text) <= room:
+        return text
+    return text[: max(0, *(text.rfind(end, 0, room + 2) for end in (", ", ": ")))]
+
+
 def time_left(share: float, seconds: float) -> str:
-    """Return ", 1:05 left", once enough was done to tell."""
+    """Return "1:05 left", once enough was done to tell."""
     if not 0.02 < share < 1:
         return ""
     left = round(seconds * (1 / share - 1))
-    return f", {left // 60}:{left % 60:02} left"
+    return f"{left // 60}:{left % 60:02} left"
 
 
 class Log:
@@ -130,19 +154,22 @@ class Log:
             open(temporary, "w", newline="", encoding="utf-8") as file,
         ):
             csv.writer(file, lineterminator="\n").writerows([self.COLUMNS, *kept])
+        self._path = path
         self._file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115
         self._writer = csv.writer(self._file, lineterminator="\n")
 
     def __call__(self, step: "Step") -> None:
-        self._writer.writerow(
-            [step.step, step.scale, step.height, step.width, f"{step.seconds:.3f}"]
-            + [f"{value:.9g}" for value in step.losses]
-        )
-        self._file.flush()
+        with naming(self._path):
+            self._writer.writerow(
+                [step.step, step.scale, step.height, step.width, f"{step.seconds:.3f}"]
+                + [f"{value:.9g}" for value in step.losses]
+            )
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
 
 
 class Snapshots:

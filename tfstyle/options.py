@@ -7,11 +7,20 @@ from absl import flags
 if TYPE_CHECKING:
     from tfstyle.config import StyleConfig
 
+
+class _Pixels(flags.IntegerParser):
+    def convert(self, argument: Any) -> int:
+        try:
+            return int(super().convert(argument))
+        except ValueError:
+            raise ValueError("a whole number of pixels is needed") from None
+
+
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "YAML file with the options.")
 flags.DEFINE_string("content", None, "Picture whose arrangement is kept.")
 flags.DEFINE_multi_string("style", [], "Picture whose manner is taken; repeatable.")
-flags.DEFINE_integer("size", None, "Long side of the result, in pixels.")
+flags.DEFINE(_Pixels(), "size", None, "Long side of the result, in pixels.")
 flags.DEFINE_string("output", None, "Folder for the results; by default runs/CONFIG.")
 flags.DEFINE_multi_string(
     "set", [], "KEY=VALUE, such as objective.style_weight=30; repeatable."

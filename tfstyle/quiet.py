@@ -28,7 +28,7 @@ def quiet_stderr(unless_it_fails: bool = False) -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             if unless_it_fails:
                 log.seek(0)
                 os.write(screen, log.read())

@@ -24,7 +24,7 @@ USAGE = """\
 Paint a photograph in the manner of a painting.
 
   python -m tfstyle.run --config configs/default.yaml
-  python -m tfstyle.run --content photo.jpg --style painting.jpg --size 512
+  python -m tfstyle.run --content photo.jpg --style painting.jpg --output runs/mine
 
 Every option of a config is explained in configs/default.yaml; --set changes any.
 """
@@ -41,7 +41,13 @@ def transfer_command() -> int:
     from tfstyle.device import worker
     from tfstyle.inputs import checksums, load_inputs
     from tfstyle.job import plan, run_job
-    from tfstyle.run_folder import CHECKPOINT, RESULT, check_folder, is_finished
+    from tfstyle.run_folder import (
+        CHECKPOINT,
+        RESULT,
+        check_folder,
+        earlier_run,
+        is_finished,
+    )
 
     config = config_from_flags()
     inputs = load_inputs(config)
@@ -56,7 +62,9 @@ def transfer_command() -> int:
             return 0
         resume = load_checkpoint(folder / CHECKPOINT, config, pictures)
     if FLAGS.dry_run:
-        print(f"{plan(config, inputs)}\noutput     {folder}")
+        earlier = "" if FLAGS.resume or FLAGS.overwrite else earlier_run(folder)
+        note = f" ({earlier})" if earlier else ""
+        print(f"{plan(config, inputs)}\noutput     {folder}{note}")
         return 0
     stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)
     if stopped == "interrupted":
@@ -69,8 +77,10 @@ def transfer_command() -> int:
 
 def output_folder() -> Path:
     """Return --output, or runs/NAME after the config's file."""
-    if FLAGS.output:
-        return Path(FLAGS.output)
+    if FLAGS.output is not None:
+        if not FLAGS.output:
+            raise ValueError("--output is empty; give a folder")
+        return Path(FLAGS.output).expanduser()
     return Path("runs") / (Path(FLAGS.config).stem if FLAGS.config else "default")
 
 

@@ -44,15 +44,26 @@ def check_folder(
 
 
 def _refuse_earlier(folder: Path, resume: bool, overwrite: bool) -> None:
+    earlier = earlier_run(folder)
+    if earlier and not (resume or overwrite):
+        raise ValueError(f"output {folder} {earlier}")
+
+
+def earlier_run(folder: Path) -> str:
+    """Say what a folder holds of an earlier run, and what may be done; "" if none."""
     names = (RESULT, CHECKPOINT, PREVIOUS, LOG, RECORD, CONFIG, SNAPSHOTS)
     earlier = [name for name in names if (folder / name).exists()]
-    if earlier and not (resume or overwrite):
-        goes_on = {CHECKPOINT, PREVIOUS}.intersection(earlier)
-        ways = "--overwrite" + (" or --resume" if goes_on else "")
-        raise ValueError(
-            f"output {folder} holds an earlier run ({earlier[0]}); "
-            f"choose another --output, or give {ways}"
-        )
+    if not earlier:
+        return ""
+    ways = "--overwrite" + (" or --resume" if resumable(folder) else "")
+    return (
+        f"holds an earlier run ({earlier[0]}); choose another --output, or give {ways}"
+    )
+
+
+def resumable(folder: Path) -> bool:
+    """Return whether a folder holds the checkpoint of a run."""
+    return any((folder / name).exists() for name in (CHECKPOINT, PREVIOUS))
 
 
 def is_finished(folder: Path, config: StyleConfig, pictures: dict[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """What a run computes with: its options and pictures, a precision and some memory."""
 
 import dataclasses
+import functools
 import math
 import warnings
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from tfstyle.checkpoint import Checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.inputs import Inputs, size_at
 from tfstyle.memory import SLOWER, Plan, Sizes, make_plan
-from tfstyle.pyramid import Scale
+from tfstyle.pyramid import Scale, schedule
 from tfstyle.replicas import all_replicas
 
 
@@ -22,6 +23,11 @@ class Setting:
     inputs: Inputs
     precision: str  # that the network computes in
     limit_gib: float = math.inf  # of memory that the run may take
+
+    @property
+    def scales(self) -> list[Scale]:
+        """The sizes that the run passes through."""
+        return schedule(self.config.pyramid, self.config.size)
 
     def plan(self, scale: Scale) -> Plan:
         """Choose how a size is computed within the memory; see `tfstyle.memory`.
@@ -42,18 +48,25 @@ class Setting:
         replicas = all_replicas().count
         return make_plan(config, sizes, self.precision, self.limit_gib, replicas)
 
-    def work(self, scale: Scale) -> float:
-        """Return the time that a size takes, in that of a step on one pixel."""
-        slower = SLOWER if self.plan(scale).tile else 1.0
-        return slower * scale.steps * scale.size**2
+    @functools.cached_property
+    def work(self) -> list[float]:
+        """The time that each size takes, in that of a step on one pixel."""
+        tiled = SLOWER / all_replicas().count
+        return [
+            (tiled if self.plan(scale).tile else 1.0) * scale.steps * scale.size**2
+            for scale in self.scales
+        ]
 
-    def check_memory(self, scale: Scale) -> None:
-        """Warn if a size fits only with another optimizer, or a shorter history.
+    def check_memory(self) -> None:
+        """Warn if the last size fits only with another optimizer or shorter history.
 
         Raises:
-            ValueError: if it does not fit at all.
+            ValueError: if it, or one on the way, does not fit at all.
         """
-        plan = self.plan(scale)
+        *others, last = self.scales
+        plan = self.plan(last)  # first: this is the size that was asked for
+        for scale in others:
+            self.plan(scale)
         asked, found = self.config.optimizer, plan.optimizer
         if (found.name, found.history) != (asked.name, asked.history):
             warnings.warn(
@@ -63,9 +76,8 @@ class Setting:
                 stacklevel=2,
             )
 
-    def may_retry(self, scale: Scale) -> bool:
+    def may_retry(self, scale: Scale, plan: Plan) -> bool:
         """Return whether a size that converged may go on in float32, by its plan."""
-        plan = self.plan(scale)
         if self.config.precision != "auto" or self.precision == "float32" or plan.tile:
             return False
         try:

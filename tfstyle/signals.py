@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM: the first asks a run to stop, the second ends it."""
+"""SIGINT (Ctrl-C), SIGTERM, SIGHUP: the first asks a run to stop, the next ends it."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a question: was the run asked to stop?
+    """Turn the first of these signals into a question: was the run asked to stop?
 
     The second one ends the process at once. Files are then as they were last written.
     """
@@ -18,9 +18,14 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False  # only the main thread may handle signals
         return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # Closing the terminal is a wish to stop as well, but not after `nohup`.
+    closed = getattr(signal, "SIGHUP", None)  # not on Windows
+    if closed and signal.getsignal(closed) != signal.SIG_IGN:
+        numbers.append(closed)
     before = {
         number: signal.signal(number, lambda number, frame: asked.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in numbers
     }
     with _exit_at_second(before):
         try:
@@ -46,7 +51,9 @@ def _exit_at_second(numbers: Collection[int]) -> Iterator[None]:
             count += sum(number in numbers for number in signals)
             if count > 1:
                 with contextlib.suppress(OSError):
-                    os.write(2, b"\ntfstyle: stopped at once\n")
+                    os.write(
+                        2, b"\ntfstyle: stopped at once; the last checkpoint is there\n"
+                    )
                 os._exit(130)
 
     thread = threading.Thread(target=watch, daemon=True)

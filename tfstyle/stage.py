@@ -1,7 +1,7 @@
 """One size of a run under way, and what can be said of it after each step."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -56,8 +56,6 @@ class Stage:
     """One scale of a run under way, and what can be said of it."""
 
     setting: Setting
-    scales: Sequence[Scale]
-    work: Sequence[float]  # of each scale
     index: int  # of the scale
     plan: Plan
     objective: AnyObjective
@@ -91,9 +89,9 @@ class Stage:
             count: steps in all.
             began: when the run did, by time.perf_counter.
         """
-        optimizer, index, scales = self.optimizer, self.index, self.scales
-        of_this = taken / scales[index].steps * self.work[index]
-        progress = (sum(self.work[:index]) + of_this) / sum(self.work)
+        optimizer, index = self.optimizer, self.index
+        scales, work = self.setting.scales, self.setting.work
+        done = sum(work[:index]) + taken / scales[index].steps * work[index]
         _, height, width, _ = optimizer.image.shape
         converged = optimizer.converged and not self.retry
         ends = converged or taken == scales[index].steps
@@ -106,7 +104,7 @@ class Stage:
             height=height,
             width=width,
             seconds=seconds,
-            progress=progress,
+            progress=done / sum(work),
             precision=self.setting.precision,
             plan=self.plan,
             losses=Losses(*(float(value) for value in optimizer.losses)),
@@ -137,13 +135,12 @@ class Stage:
 def open_stage(
     network: keras.Model | None,
     setting: Setting,
-    scales: Sequence[Scale],
     index: int,
     before: Stage | None,
     on_tile: OnTile | None,
 ) -> Stage:
     """Prepare one size: its objective, and an optimizer at the image so far."""
-    config, inputs, scale = setting.config, setting.inputs, scales[index]
+    config, inputs, scale = setting.config, setting.inputs, setting.scales[index]
     plan = setting.plan(scale)
     objective = make_objective(network, setting, scale, plan, on_tile)
     if before:
@@ -155,13 +152,11 @@ def open_stage(
     )
     return Stage(
         setting=setting,
-        scales=scales,
-        work=[setting.work(each) for each in scales],
         index=index,
         plan=plan,
         objective=objective,
         optimizer=optimizer,
-        retry=index == len(scales) - 1 and setting.may_retry(scale),
+        retry=scale == setting.scales[-1] and setting.may_retry(scale, plan),
     )
 
 

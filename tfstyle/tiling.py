@@ -29,10 +29,10 @@ from tfstyle.objective import (
     Losses,
     active,
     content_scale,
+    lowered,
     mean_grams,
     style_scales,
     sums_variation,
-    until_finite,
     weigh,
 )
 from tfstyle.replicas import Replicas
@@ -135,10 +135,9 @@ class TiledObjective:
     def value_and_gradient(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
         """Return the losses of an image (1, h, w, 3) in [0, 1], and their gradient."""
         style, slopes = self._style(self._grams(image, passes=2))
-        scale = self.loss_scale if self.half_precision else None
-        content, variation, gradient = until_finite(
-            lambda: self._gradient(image, slopes), scale
-        )
+        content, variation, gradient = self._gradient(image, slopes)
+        while self.half_precision and lowered(self.loss_scale, gradient):
+            content, variation, gradient = self._gradient(image, slopes)
         losses = weigh(
             self.options,
             tf.constant(content, tf.float32),
@@ -349,4 +348,5 @@ def _put(
         top, left = top + tile.margins[0], left + tile.margins[2]
     top, left = top // stride, left // stride
     _, height, width, _ = part.shape
-    whole[:, top : top + height, left : left + width] += part
+    with np.errstate(invalid="ignore"):  # float16 before its loss scale is found
+        whole[:, top : top + height, left : left + width] += part

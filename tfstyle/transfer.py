@@ -10,7 +10,6 @@ from tfstyle.checkpoint import Checkpoint
 from tfstyle.config import StyleConfig
 from tfstyle.inputs import Inputs, Picture, as_picture, check_inputs, load_start
 from tfstyle.objective import Losses
-from tfstyle.pyramid import schedule
 from tfstyle.setting import choose_setting
 from tfstyle.stage import Build, Step, make_network, open_stage
 from tfstyle.tiling import OnTile
@@ -43,7 +42,8 @@ def stylize(
         style: the same, or a list of several.
         on_step: called with each `Step` as it is done.
         **overrides: config keys, nested as in configs/default.yaml, such as
-            `objective={"style_weight": 30}`; dotted keys work with `**{...}`.
+            `objective={"style_weight": 30}`; dotted keys work with `**{...}`. Those of
+            `output` say what the command line writes: nothing is written here.
 
     Raises:
         ValueError: for a bad option or picture, with the way out.
@@ -93,20 +93,19 @@ def optimize(
         ValueError: if the weights cannot be used, or the memory is too small.
         FloatingPointError: if no step leads to finite losses.
     """
-    began = time.perf_counter() - (resume.seconds if resume else 0.0)
     setting = choose_setting(config, inputs, resume)
-    scales = schedule(config.pyramid, config.size)
-    setting.check_memory(scales[-1])
+    began = time.perf_counter() - (resume.seconds if resume else 0.0)
+    setting.check_memory()
     network = (build := build or make_network)(config, setting.precision)
     index, taken, count = resume_point(resume)
     stage = None
-    while index < len(scales):
-        stage = open_stage(network, setting, scales, index, stage, on_tile)
+    while index < len(setting.scales):
+        stage = open_stage(network, setting, index, stage, on_tile)
         stage.begin(resume)
         if resume or count == 0:
             yield stage.report(taken, count, began)
             resume = None
-        while taken < scales[index].steps and not stage.optimizer.converged:
+        while taken < setting.scales[index].steps and not stage.optimizer.converged:
             stage.optimizer.step()
             taken, count = taken + 1, count + 1
             yield stage.report(taken, count, began)

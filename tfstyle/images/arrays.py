@@ -82,16 +82,16 @@ def to_uint8(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
 def rounded(values: npt.NDArray[Any], white: int) -> FloatArray:
     """Return [0, 1] as whole numbers from 0 to `white`."""
-    rounded: FloatArray = values.astype(np.float32)
-    if not np.isfinite(rounded).all():
+    levels: FloatArray = values.astype(np.float32)
+    if not np.isfinite(levels).all():
         raise ValueError(
             "Got NaN or infinite pixels; expected values in [0, 1]: the computation "
             "that made this image diverged, lower its step size or weights."
         )
-    np.clip(rounded, 0, 1, out=rounded)
-    rounded *= white
-    np.rint(rounded, out=rounded)
-    return rounded
+    np.clip(levels, 0, 1, out=levels)
+    levels *= white
+    np.rint(levels, out=levels)
+    return levels
 
 
 def strips(*arrays: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[Any], ...]]:

@@ -95,9 +95,9 @@ def _kept_alpha(image: Image.Image) -> npt.NDArray[np.uint8] | None:
 def _kept_profile(image: Image.Image, notes: list[str]) -> bytes:
     """Return the ICC profile if sRGB pixels can be converted into it."""
     embedded: bytes = image.info.get("icc_profile") or b""
+    if not embedded:  # what has none is sRGB
+        return b""
     try:
-        if not embedded:
-            raise ValueError("there is none")
         into_profile(Image.new("RGB", (1, 1)), embedded)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError) as error:
         notes.append(f"cannot keep its ICC profile, the result is sRGB: {error}")

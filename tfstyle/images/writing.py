@@ -75,13 +75,7 @@ def save_image(
             "folder or choose another path."
         )
     data = _encoded(path, np.asarray(image), text or {}, keep or Keepsakes())
-    try:
-        write_bytes(path, data)
-    except OSError as error:
-        raise OSError(
-            f"Cannot save {path}: {error.strerror or error}; check the folder's "
-            "permissions and free space."
-        ) from error
+    write_bytes(path, data)
 
 
 def _encoded(
