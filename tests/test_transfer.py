@@ -13,7 +13,7 @@ from tfstyle.extractor import load_vgg19
 from tfstyle.images import fit_size, resize, save_image
 from tfstyle.inputs import Inputs, cover
 from tfstyle.memory import SLOWER, Plan
-from tfstyle.pyramid import Scale, schedule
+from tfstyle.pyramid import schedule
 from tfstyle.setting import Setting
 from tfstyle.start import noise
 from tfstyle.transfer import optimize
@@ -215,9 +215,9 @@ class TestSteps:
         assert progress == sorted(progress)
 
     def test_progress_knows_that_tiles_are_slower(self, photo, painting):
-        config = make_config(TWO_SCALES, {"memory.tile": 64})
-        how = Setting(config, make_inputs(photo, painting), "float32")
-        small, large = (how.work(Scale(size, 5)) for size in (64, 96))
+        config = make_config({"memory.tile": 64, "size": 96, "precision": "float32"})
+        config = config.with_overrides({"pyramid": {"min_size": 64, "steps": [5]}})
+        small, large = Setting(config, make_inputs(photo, painting), "float32").work
         assert large / small == pytest.approx(SLOWER * 1.5**2)
 
     def test_seconds_pass(self, steps):
