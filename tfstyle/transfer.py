@@ -110,7 +110,8 @@ def optimize(
             taken, count = taken + 1, count + 1
             yield stage.report(taken, count, began)
         if stage.optimizer.converged and stage.retry:
-            # Rounding may hide what is left to gain: finish where there is less of it.
+            # Rounding may hide what is left to gain: take the steps that are left
+            # where there is less of it.
             setting = setting.in_float32()
             network = build(config, setting.precision)
         else:
