@@ -13,7 +13,7 @@ from tfstyle.config import VGG19_LAYERS, Optimizer, StyleConfig
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 # Fitted to the peaks of runs on a CPU, see docs/posters.md.
-BASE_GIB = 0.9  # Python, TensorFlow and the weights
+BASE_GIB = 0.87  # Python, TensorFlow and the weights
 WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 """What a step holds at its peak, in activations of all layers in float32."""
 FORWARD = 0.6  # of that without a gradient, as for a style picture
