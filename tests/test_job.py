@@ -364,6 +364,14 @@ class TestFailed:
         assert steps_logged(folder) == [0, 1, 2, 3]
 
 
+def test_the_end_of_another_process_is_told_in_words(monkeypatch):
+    monkeypatch.setattr(job.device, "workers", lambda: ["a:1", "b:1"])
+    error = job._failure(Exception("{{x}} Collective ops is aborted by: closed"), True)
+    assert str(error) == (
+        "another process of this run has ended, or cannot be reached; --resume goes on"
+    )
+
+
 class TestPlan:
     def test_says_what_a_run_would_do(self, config, inputs, monkeypatch):
         from tfstyle import stage

@@ -136,7 +136,7 @@ def _only_follow(steps: Iterator["Step"]) -> str:
     try:
         *_, last = steps
     except Exception as error:
-        raise _failure(error) from error
+        raise _failure(error, goes_on=True) from error
     return _why_stopped(last)
 
 
@@ -180,7 +180,9 @@ def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
 def _failure(error: Exception, goes_on: bool = False) -> RunError:
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"{type(error).__name__}: {first_line}"
-    if isinstance(error, OSError) and error.strerror:
+    if len(device.workers()) > 1 and "Collective" in first_line:
+        text = "another process of this run has ended, or cannot be reached"
+    elif isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         text = f"{error.strerror}{where}; check the folder, and the space on its disk"
     elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
