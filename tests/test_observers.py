@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import pty
 import re
 
 import numpy as np
@@ -172,6 +173,13 @@ class TestProgressOnATerminal:
         watch(Progress(stream), [5])
         shown = stream.getvalue().rstrip("\n").rsplit("\r", 1)[-1]
         assert shown.rstrip() == f" 50% ######       {expected}"
+
+    def test_is_shown_on_a_terminal_of_unknown_size(self):
+        ours, theirs = pty.openpty()  # 0 x 0
+        with os.fdopen(theirs, "w") as stream:
+            watch(Progress(stream), [5])
+        assert "step 5" in os.read(ours, 4096).decode()
+        os.close(ours)
 
     def test_tiles_come_before_the_losses(self):
         stream = Terminal()

@@ -44,6 +44,7 @@ class Bar:
                 total=1.0,
                 file=self._stream,
                 ncols=self._columns(),
+                nrows=24,  # one is needed, but where it is unknown tqdm shows nothing
                 bar_format=f"{{percentage:3.0f}}% {{bar:{self.WIDTH}}} {{desc}}",
             )
 
