@@ -1,6 +1,6 @@
 """What tiles cost: seconds of a step and peak memory by size, whole and in tiles.
 
-Prints the tables of docs/posters.md. Twenty minutes on two cores; --quick: one.
+Prints the tables of docs/posters.md. Twenty minutes on two cores; --quick: three.
 """
 
 import sys
@@ -18,7 +18,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.device import prepare, quiet_import
 from tfstyle.images import load_image, save_image
 from tfstyle.inputs import Inputs, Picture
-from tfstyle.memory import Plan
+from tfstyle.memory import Plan, halo
 from tfstyle.pyramid import Scale
 
 TILE = 512
@@ -74,12 +74,18 @@ def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
 
 def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
     """Print a tiled step's seconds per megapixel, and a short run's peak memory."""
+    from tfstyle.tiling import cut_tiles
+
+    around = halo(StyleConfig().objective.layers)
     for size in sizes:
         seconds = evaluation(inputs, size, "bfloat16", tile)()
+        tiles = cut_tiles(size, size, tile, around, 16)
+        seen = sum(each.crop[2] * each.crop[3] for each in tiles)
         # Two steps remember no more than two pairs: the peak of the shortest history.
         overrides = {"memory.tile": tile, "optimizer.history": 2}
         print(
-            f"| {size} x {size} | {seconds:.1f} s | {seconds / size**2 * 1e6:.2f} s "
+            f"| {size} x {size} | {seconds:.1f} s | {seconds / size**2 * 1e6:.1f} s "
+            f"| {seconds / seen * 1e6:.1f} s "
             f"| {estimate_and_peak(inputs, content, size, 2, **overrides)} |",
             flush=True,
         )

@@ -237,6 +237,15 @@ class TestNumbers:
         assert expected in complaint(text)
 
 
+def test_a_tilde_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    config = StyleConfig().with_overrides(
+        {"content.path": "~/photo.jpg", "init": "~/start.png", "seed": 1}
+    )
+    assert config.content.path == "/home/somebody/photo.jpg"
+    assert config.init == "/home/somebody/start.png"
+
+
 class TestOtherValues:
     @pytest.mark.parametrize(
         ("text", "expected"),

@@ -366,10 +366,8 @@ class TestFailed:
 
 def test_the_end_of_another_process_is_told_in_words(monkeypatch):
     monkeypatch.setattr(job.device, "workers", lambda: ["a:1", "b:1"])
-    error = job._failure(Exception("{{x}} Collective ops is aborted by: closed"), True)
-    assert str(error) == (
-        "another process of this run has ended, or cannot be reached; --resume goes on"
-    )
+    error = job._failure(Exception("{{x}} Collective ops is aborted by: closed"))
+    assert str(error) == "another process of this run has ended, or cannot be reached"
 
 
 class TestPlan:

@@ -36,7 +36,6 @@ from tfstyle.run_folder import (
     RESULT,
     SNAPSHOTS,
     opened_folder,
-    resumable,
 )
 from tfstyle.signals import stop_signals
 
@@ -98,7 +97,7 @@ def run_job(
 
             return _follow(steps, observers, checkpoints, tiles, save)
         except Exception as error:
-            raise _failure(error, resumable(folder)) from error
+            raise _failure(error) from error
 
 
 def _follow(
@@ -136,7 +135,7 @@ def _only_follow(steps: Iterator["Step"]) -> str:
     try:
         *_, last = steps
     except Exception as error:
-        raise _failure(error, goes_on=True) from error
+        raise _failure(error) from error
     return _why_stopped(last)
 
 
@@ -177,7 +176,7 @@ def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
         raise _failure(error) from error
 
 
-def _failure(error: Exception, goes_on: bool = False) -> RunError:
+def _failure(error: Exception) -> RunError:
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"{type(error).__name__}: {first_line}"
     if len(device.workers()) > 1 and "Collective" in first_line:
@@ -187,7 +186,7 @@ def _failure(error: Exception, goes_on: bool = False) -> RunError:
         text = f"{error.strerror}{where}; check the folder, and the space on its disk"
     elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
         text = "the memory is full; lower memory.limit_gib or the size"
-    return RunError(f"{text}; --resume goes on" if goes_on else text)
+    return RunError(text)
 
 
 def _observers(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.command import command, complain
+from tfstyle.command import RunError, command, complain
 from tfstyle.options import config_from_flags
 
 FLAGS = flags.FLAGS
@@ -47,6 +47,7 @@ def transfer_command() -> int:
         check_folder,
         earlier_run,
         is_finished,
+        resumable,
     )
 
     config = config_from_flags()
@@ -66,7 +67,12 @@ def transfer_command() -> int:
         note = f" ({earlier})" if earlier else ""
         print(f"{plan(config, inputs)}\noutput     {folder}{note}")
         return 0
-    stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)
+    try:
+        stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)
+    except RunError as error:
+        if resumable(folder):
+            raise RunError(f"{error}; --resume goes on") from error
+        raise
     if stopped == "interrupted":
         complain(f"interrupted; the work so far is in {folder}, --resume goes on")
         return 130
