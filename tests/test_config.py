@@ -237,13 +237,13 @@ class TestNumbers:
         assert expected in complaint(text)
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/somebody")
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     config = StyleConfig().with_overrides(
         {"content.path": "~/photo.jpg", "init": "~/start.png", "seed": 1}
     )
-    assert config.content.path == "/home/somebody/photo.jpg"
-    assert config.init == "/home/somebody/start.png"
+    assert config.content.path == str(tmp_path / "photo.jpg")
+    assert config.init == str(tmp_path / "start.png")
 
 
 class TestOtherValues:

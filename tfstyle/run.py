@@ -7,11 +7,17 @@ config or input; 130 interrupted (the work so far is saved).
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from tfstyle.command import RunError, command, complain
 from tfstyle.options import config_from_flags
+
+if TYPE_CHECKING:
+    from tfstyle.checkpoint import Checkpoint
+    from tfstyle.config import StyleConfig
+    from tfstyle.inputs import Inputs
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("resume", False, "Go on with the interrupted run in --output.")
@@ -40,14 +46,13 @@ def transfer_command() -> int:
     from tfstyle.checkpoint import load_checkpoint
     from tfstyle.device import worker
     from tfstyle.inputs import checksums, load_inputs
-    from tfstyle.job import plan, run_job
+    from tfstyle.job import plan
     from tfstyle.run_folder import (
         CHECKPOINT,
         RESULT,
         check_folder,
         earlier_run,
         is_finished,
-        resumable,
     )
 
     config = config_from_flags()
@@ -67,6 +72,17 @@ def transfer_command() -> int:
         note = f" ({earlier})" if earlier else ""
         print(f"{plan(config, inputs)}\noutput     {folder}{note}")
         return 0
+    return run_transfer(config, inputs, folder, resume)
+
+
+def run_transfer(
+    config: "StyleConfig", inputs: "Inputs", folder: Path, resume: "Checkpoint | None"
+) -> int:
+    """Run, then say where the result is, or how it goes on; return the exit code."""
+    from tfstyle.device import worker
+    from tfstyle.job import run_job
+    from tfstyle.run_folder import RESULT, resumable
+
     try:
         stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)
     except RunError as error:
