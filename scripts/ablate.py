@@ -16,9 +16,9 @@ from typing import Any
 
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.config import parse_override
-from tfstyle.options import overrides_from_flags
+from tfstyle.cli.command import command
+from tfstyle.cli.options import overrides_from_flags
+from tfstyle.config.schema import parse_override
 from tfstyle.studies.grid import run_study
 from tfstyle.studies.study import load_study
 

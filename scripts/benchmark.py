@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.config import VGG19_LAYERS, StyleConfig, load_config
-from tfstyle.device import fastest_precision, prepare, quiet_import
+from tfstyle.cli.command import command
+from tfstyle.config.schema import VGG19_LAYERS, StyleConfig, load_config
+from tfstyle.engine.inputs import Inputs, Picture, load_inputs, size_at
+from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import resize, to_uint8
-from tfstyle.inputs import Inputs, Picture, load_inputs, size_at
-from tfstyle.pyramid import Scale, schedule
+from tfstyle.system.devices import fastest_precision, prepare, quiet_import
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "docs", "Folder for benchmarks.md and the plot.")
@@ -82,8 +82,8 @@ class Judge:
     """The float32 objective of the picture that would be saved, at the final size."""
 
     def __init__(self, config: StyleConfig, inputs: Inputs) -> None:
-        from tfstyle.setting import Setting
-        from tfstyle.stage import make_network, make_objective
+        from tfstyle.engine.context import Setting
+        from tfstyle.engine.stage import make_network, make_objective
 
         self.config, self.inputs = config, inputs
         scale = schedule(config.pyramid, config.size)[-1]
@@ -107,7 +107,7 @@ def ours(
 
     It ends early with the first judged picture whose value is `until` or lower.
     """
-    from tfstyle.transfer import optimize
+    from tfstyle.engine.loop import optimize
 
     curve, clock = Curve(name), 0.0
     scales = schedule(config.pyramid, config.size)
@@ -227,8 +227,8 @@ def against_neural_style(size: int, steps: int) -> tuple[list[str], list[Curve]]
 
 def step_seconds(config: StyleConfig, inputs: Inputs, precision: str) -> float:
     """Return the seconds of one value and gradient, the fastest of several."""
-    from tfstyle.setting import Setting
-    from tfstyle.stage import make_network, make_objective, to_tensor
+    from tfstyle.engine.context import Setting
+    from tfstyle.engine.stage import make_network, make_objective, to_tensor
 
     scale, setting = Scale(config.size, 1), Setting(config, inputs, precision)
     network = make_network(config, precision)
@@ -350,7 +350,7 @@ def previews(small: int, large: int, path: Path) -> list[str]:
 
 def render(config: StyleConfig, size: int) -> Picture:
     """Return the result of a run at that size."""
-    from tfstyle.transfer import finish, optimize
+    from tfstyle.engine.loop import finish, optimize
 
     config = config.with_overrides({"size": size})
     *_, last = optimize(config, load_inputs(config))

@@ -13,13 +13,13 @@ import numpy as np
 from absl import flags
 from benchmark import peak_gib
 
-from tfstyle.command import command
-from tfstyle.config import StyleConfig
-from tfstyle.device import prepare, quiet_import
+from tfstyle.cli.command import command
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs, Picture
+from tfstyle.engine.plan import Plan, halo
+from tfstyle.engine.schedule import Scale
 from tfstyle.images import load_image, save_image
-from tfstyle.inputs import Inputs, Picture
-from tfstyle.memory import Plan, halo
-from tfstyle.pyramid import Scale
+from tfstyle.system.devices import prepare, quiet_import
 
 TILE = 512
 FLAGS = flags.FLAGS
@@ -38,9 +38,9 @@ def square(path: str) -> Picture:
 
 def evaluation(inputs: Inputs, size: int, precision: str, tile: int | None) -> Any:
     """Return a function that evaluates value and gradient once, in seconds."""
-    from tfstyle.setting import Setting
-    from tfstyle.stage import make_network, make_objective, to_tensor
-    from tfstyle.start import start_image
+    from tfstyle.engine.context import Setting
+    from tfstyle.engine.stage import make_network, make_objective, to_tensor
+    from tfstyle.engine.start import start_image
 
     config, scale = StyleConfig(styles=[{}]), Scale(size, 1)
     plan = Plan(tile, config.optimizer, True, 0.0)
@@ -74,7 +74,7 @@ def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
 
 def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
     """Print a tiled step's seconds per megapixel, and a short run's peak memory."""
-    from tfstyle.tiling import cut_tiles
+    from tfstyle.objective.tiled import cut_tiles
 
     around = halo(StyleConfig().objective.layers)
     for size in sizes:
@@ -119,7 +119,7 @@ def estimate_and_peak(
     inputs: Inputs, content: Path, size: int, steps: int, **overrides: Any
 ) -> str:
     """Return a run's plan, its peak memory, and their ratio as cells of a table."""
-    from tfstyle.setting import Setting
+    from tfstyle.engine.context import Setting
 
     config = StyleConfig().with_overrides(
         {

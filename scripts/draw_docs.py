@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.command import RunError, command
+from tfstyle.cli.command import RunError, command
 from tfstyle.images import load_image, save_image
 
 FLAGS = flags.FLAGS

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from tfstyle.command import command
+from tfstyle.cli.command import command
 from tfstyle.images import load_image, resize, save_image
 
 flags.DEFINE_string("picture", "runs/default/result.png", "The poster.")

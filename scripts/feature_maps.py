@@ -12,9 +12,9 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.command import command
+from tfstyle.cli.command import command
+from tfstyle.cli.options import config_from_flags
 from tfstyle.images import load_image
-from tfstyle.options import config_from_flags
 from tfstyle.studies.feature_maps import draw_feature_maps
 
 FLAGS = flags.FLAGS

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.command import command
+from tfstyle.cli.command import command
+from tfstyle.cli.options import config_from_flags
+from tfstyle.engine.inputs import load_inputs
 from tfstyle.images import check_film
-from tfstyle.inputs import load_inputs
-from tfstyle.options import config_from_flags
-from tfstyle.run_folder import check_writable
+from tfstyle.runs.folder import check_writable
 from tfstyle.studies.film import make_film
 
 FLAGS = flags.FLAGS

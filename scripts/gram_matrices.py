@@ -12,10 +12,10 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.inputs import load_inputs
-from tfstyle.options import config_from_flags
-from tfstyle.run_folder import check_writable
+from tfstyle.cli.command import command
+from tfstyle.cli.options import config_from_flags
+from tfstyle.engine.inputs import load_inputs
+from tfstyle.runs.folder import check_writable
 from tfstyle.studies.gram_matrices import draw_gram_matrices
 
 FLAGS = flags.FLAGS

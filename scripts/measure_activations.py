@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.config import VGG19_LAYERS
-from tfstyle.extractor import CHANNEL_MEANS, vgg19
+from tfstyle.cli.command import command
+from tfstyle.config.schema import VGG19_LAYERS
 from tfstyle.images import load_image
+from tfstyle.vgg.extractor import CHANNEL_MEANS, vgg19
 
 PHOTOGRAPHS = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),

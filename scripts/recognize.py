@@ -9,9 +9,9 @@ import sys
 
 from absl import flags
 
-from tfstyle.command import command
+from tfstyle.cli.command import command
+from tfstyle.cli.options import config_from_flags
 from tfstyle.images import load_image
-from tfstyle.options import config_from_flags
 from tfstyle.studies.recognition import recognize
 
 FLAGS = flags.FLAGS

@@ -15,8 +15,8 @@ from typing import Any
 
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.options import overrides_from_flags
+from tfstyle.cli.command import command
+from tfstyle.cli.options import overrides_from_flags
 from tfstyle.studies.grid import run_study
 from tfstyle.studies.study import load_study
 

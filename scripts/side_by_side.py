@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from tfstyle.command import command
-from tfstyle.config import load_config
+from tfstyle.cli.command import command
+from tfstyle.config.schema import load_config
 from tfstyle.images import load_image, resize, save_image
 
 flags.DEFINE_string("run_dir", "runs/default", "Folder of a finished run.")

@@ -9,8 +9,8 @@ import sys
 
 import numpy as np
 
-from tfstyle.command import command, complain
-from tfstyle.device import quiet_import
+from tfstyle.cli.command import command, complain
+from tfstyle.system.devices import quiet_import
 
 # float16 has 11 significant bits; entries below its smallest normal number have fewer.
 RELATIVE, ABSOLUTE = 2.0**-11, 2.0**-25
@@ -19,7 +19,7 @@ RELATIVE, ABSOLUTE = 2.0**-11, 2.0**-25
 def main() -> int:
     """Print a line per convolution with the largest difference."""
     with quiet_import():
-        from tfstyle.extractor import load_vgg19
+        from tfstyle.vgg.extractor import load_vgg19
     bundled = load_vgg19("bundled")
     try:
         original = load_vgg19("imagenet")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfstyle.device import quiet_import
 from tfstyle.images import fit_size, load_image, resize
+from tfstyle.system.devices import quiet_import
 
 ROOT = Path(__file__).parent.parent
 CONTENT = ROOT / "examples/content/chelsea.png"
@@ -119,7 +119,7 @@ def make_tiny_network(activation="relu", dtype="float32"):
 @pytest.fixture
 def tiny_vgg19(monkeypatch, tiny_network):
     """Let a run use the tiny twin, whatever layers it asks for."""
-    from tfstyle import stage
+    from tfstyle.engine import stage
 
     monkeypatch.setattr(stage, "vgg19", lambda *_, **__: tiny_network)
     return tiny_network
@@ -128,7 +128,7 @@ def tiny_vgg19(monkeypatch, tiny_network):
 @pytest.fixture(scope="session")
 def loaded():
     """Keras' own VGG19 with the bundled weights, as `load_vgg19` returns it."""
-    from tfstyle.extractor import load_vgg19
+    from tfstyle.vgg.extractor import load_vgg19
 
     return load_vgg19("bundled")
 
@@ -136,7 +136,7 @@ def loaded():
 @pytest.fixture(scope="session")
 def vgg():
     """The extractor with all 21 layers, average pooling, filters as trained."""
-    from tfstyle.config import VGG19_LAYERS
-    from tfstyle.extractor import vgg19
+    from tfstyle.config.schema import VGG19_LAYERS
+    from tfstyle.vgg.extractor import vgg19
 
     return vgg19(VGG19_LAYERS)

@@ -27,9 +27,9 @@ def smoke_losses():
 
     In float32, whatever the machine is best at.
     """
-    from tfstyle.config import load_config
-    from tfstyle.inputs import load_inputs
-    from tfstyle.transfer import optimize
+    from tfstyle.config.schema import load_config
+    from tfstyle.engine.inputs import load_inputs
+    from tfstyle.engine.loop import optimize
 
     config = load_config(ROOT / "configs/smoke.yaml")
     config = config.with_overrides({"precision": "float32"})
@@ -56,10 +56,10 @@ def rounded(numbers):
 
 
 def main():
-    from tfstyle.device import quiet_import
+    from tfstyle.system.devices import quiet_import
 
     with quiet_import():
-        from tfstyle.extractor import vgg19
+        from tfstyle.vgg.extractor import vgg19
     packages = ("tensorflow", "keras", "numpy", "pillow")
     numbers = {
         "renewed_by": "python tests/golden.py",

@@ -1,4 +1,4 @@
-"""tfstyle.checkpoint: written whole or not at all, restored exactly or refused."""
+"""tfstyle.runs.checkpoint: written whole or not at all, restored exactly or refused."""
 
 import gc
 import json
@@ -7,14 +7,14 @@ import os
 import numpy as np
 import pytest
 
-from tfstyle.checkpoint import (
+from tfstyle.config.schema import StyleConfig
+from tfstyle.runs.checkpoint import (
     Checkpoint,
     changed_keys,
     load_checkpoint,
     previous,
     save_checkpoint,
 )
-from tfstyle.config import StyleConfig
 
 ONE_LINE = r"\A[^\n]+\Z"
 CONFIG = StyleConfig(styles=[{"path": "swirls.jpg"}], seed=3)

@@ -1,4 +1,4 @@
-"""tfstyle.config: every key, every way to get one wrong, and the line that says so."""
+"""tfstyle.config.schema: every key, every way to get one wrong, and the line that says so."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tfstyle.config import (
+from tfstyle.config.schema import (
     VGG19_LAYERS,
     Style,
     StyleConfig,
@@ -19,7 +19,7 @@ from tfstyle.config import (
     parse_override,
     validate,
 )
-from tfstyle.yaml_file import MAX_BYTES
+from tfstyle.config.yaml_file import MAX_BYTES
 
 ONE_LINE = r"\A[^\n]+\Z"
 RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

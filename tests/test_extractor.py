@@ -1,4 +1,4 @@
-"""tfstyle.extractor: the very network of Keras, and one-line errors for bad weights."""
+"""tfstyle.vgg.extractor: the very network of Keras, and one-line errors for bad weights."""
 
 import shutil
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle import extractor
-from tfstyle.config import VGG19_LAYERS, min_side
-from tfstyle.extractor import load_vgg19, mean_activations, vgg19
+from tfstyle.config.schema import VGG19_LAYERS, min_side
 from tfstyle.images import load_image, resize
-from tfstyle.weights import weights_path
+from tfstyle.vgg import extractor
+from tfstyle.vgg.extractor import load_vgg19, mean_activations, vgg19
+from tfstyle.vgg.weights import weights_path
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 CONVOLUTIONS = [name for name in VGG19_LAYERS if "conv" in name]
@@ -215,7 +215,7 @@ def bundled():
 @pytest.fixture
 def bundle(monkeypatch, tmp_path):
     """The folder of the bundled weights, for a test to spoil."""
-    monkeypatch.setattr("tfstyle.weights.files", lambda package: tmp_path)
+    monkeypatch.setattr("tfstyle.vgg.weights.files", lambda package: tmp_path)
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle import observers
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs
 from tfstyle.images import check_film, load_image, save_film
-from tfstyle.inputs import Inputs
+from tfstyle.runs import observers
 from tfstyle.studies import recognition
 from tfstyle.studies.feature_maps import as_grey, draw_feature_maps
 from tfstyle.studies.film import make_film
@@ -167,7 +167,7 @@ class TestRecognition:
     def test_the_likeliest_come_first(self, photo, classifier, names):
         import keras
 
-        from tfstyle.inputs import cover
+        from tfstyle.engine.inputs import cover
 
         guesses = recognition.recognize(photo, 5, classifier)
         pixels = 255 * cover(photo, 224, 224)[None]

@@ -30,8 +30,8 @@ import pytest
 import yaml
 from PIL import Image, ImageCms
 
-from tfstyle.config import StyleConfig, load_config, parse_override
-from tfstyle.images import load_image, load_keepsakes, save_image
+from tfstyle.config.schema import StyleConfig, load_config, parse_override
+from tfstyle.images import load_image, load_metadata, save_image
 
 ROOT = Path(__file__).parent.parent
 SEED = 20261121
@@ -288,7 +288,7 @@ def read_image(path):
     assert image.shape[2] == 3
     assert image.size > 0
     assert 0 <= image.min() <= image.max() <= 1  # NaN fails as well
-    keep = load_keepsakes(path, "content", True, MEGAPIXELS)
+    keep = load_metadata(path, "content", True, MEGAPIXELS)
     result = path.with_name("result.png")
     save_image(result, image[:64, :64], keep=keep)
     result.unlink()

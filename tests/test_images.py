@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from tfstyle import images
-from tfstyle.config import StyleConfig
-from tfstyle.images import arrays, keepsakes
+from tfstyle.config.schema import StyleConfig
+from tfstyle.images import arrays, metadata
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 LOSSLESS = (".png", ".webp", ".tif")
@@ -857,13 +857,13 @@ def test_resize_refuses_other_shapes(shape, size):
 # --- What a result keeps of the content picture ---
 
 
-NOTHING = images.Keepsakes()
+NOTHING = images.Metadata()
 DATE, ORIGINAL = "2024:02:29 12:34:56", "2023:01:02 03:04:05"
 
 
 def result_of(path, tmp_path, image=None, **options):
     """Save a result with what the picture at `path` gives it; return its path."""
-    keep = images.load_keepsakes(path, **options)
+    keep = images.load_metadata(path, **options)
     image = random_image(20, 30, seed=9) if image is None else image
     images.save_image(tmp_path / "result.png", image, {"key": "value"}, keep)
     assert images.load_text(tmp_path / "result.png")["key"] == "value"
@@ -897,11 +897,11 @@ def full_exif():
     return exif.tobytes()
 
 
-class TestKeepsakes:
+class TestMetadata:
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_a_plain_picture_has_none(self, tmp_path, suffix):
         images.save_image(tmp_path / f"a{suffix}", random_image())
-        assert images.load_keepsakes(tmp_path / f"a{suffix}") == NOTHING
+        assert images.load_metadata(tmp_path / f"a{suffix}") == NOTHING
 
     def test_without_them_the_file_is_as_pillow_writes_it(self, tmp_path):
         buffer = io.BytesIO()
@@ -914,7 +914,7 @@ class TestKeepsakes:
     @pytest.mark.parametrize("suffix", [s for s in SUFFIXES if s != ".png"])
     def test_other_formats_drop_them(self, tmp_path, suffix):
         alpha = np.zeros((3, 3), np.uint8)
-        keep = images.Keepsakes(alpha, linear_rgb_profile(), b"Exif", (9, 9), True)
+        keep = images.Metadata(alpha, linear_rgb_profile(), b"Exif", (9, 9), True)
         for name, kept in (("a", keep), ("b", None)):
             images.save_image(tmp_path / f"{name}{suffix}", random_image(), keep=kept)
         first, second = (tmp_path / f"{name}{suffix}" for name in "ab")
@@ -922,8 +922,8 @@ class TestKeepsakes:
 
     def test_refuses_what_load_image_refuses(self, tmp_path):
         (tmp_path / "a.png").write_bytes(b"text")
-        refusal(tmp_path / "a.png", images.load_keepsakes)
-        refusal(tmp_path / "none.png", images.load_keepsakes)
+        refusal(tmp_path / "a.png", images.load_metadata)
+        refusal(tmp_path / "none.png", images.load_metadata)
 
     def test_all_of_them_at_once(self, tmp_path):
         pixels = np.random.default_rng(4).integers(0, 65536, (20, 30, 4), np.uint16)
@@ -968,37 +968,37 @@ class TestAlpha:
 
     def test_an_opaque_one_is_dropped(self, tmp_path):
         Image.new("RGBA", (30, 20), "red").save(tmp_path / "a.png")
-        assert images.load_keepsakes(tmp_path / "a.png") == NOTHING
+        assert images.load_metadata(tmp_path / "a.png") == NOTHING
 
     def test_stands_upright(self, tmp_path):
         exif = Image.Exif()
         exif[274] = 6
         pixels = np.random.default_rng(3).integers(0, 256, (5, 8, 4), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-        alpha = images.load_keepsakes(tmp_path / "a.png").alpha
+        alpha = images.load_metadata(tmp_path / "a.png").alpha
         np.testing.assert_array_equal(alpha, np.rot90(pixels[..., 3], -1))
 
     def test_of_a_palette(self, tmp_path):
         palette_image().save(tmp_path / "a.png", transparency=bytes([255, 51, 0]))
-        alpha = images.load_keepsakes(tmp_path / "a.png").alpha
+        alpha = images.load_metadata(tmp_path / "a.png").alpha
         assert alpha.tolist() == [[255, 51, 0]]
 
     def test_of_a_color_key(self, tmp_path):
         image = Image.fromarray(np.array([[[9, 8, 7], [1, 2, 3]]], np.uint8))
         image.save(tmp_path / "a.png", transparency=(9, 8, 7))
-        assert images.load_keepsakes(tmp_path / "a.png").alpha.tolist() == [[0, 255]]
+        assert images.load_metadata(tmp_path / "a.png").alpha.tolist() == [[0, 255]]
 
     def test_of_a_16_bit_color_key(self, tmp_path):
         key = png_chunk(b"tRNS", struct.pack(">H", int(DEEP[0, 1])))
         (tmp_path / "a.png").write_bytes(png_bytes(DEEP, 0, key))
-        alpha = images.load_keepsakes(tmp_path / "a.png").alpha
+        alpha = images.load_metadata(tmp_path / "a.png").alpha
         np.testing.assert_array_equal(alpha, 255 * (DEEP[0, 1] != DEEP))
 
     def test_premultiplied(self, tmp_path):
         grey = np.array([[[100, 200], [0, 0]]], np.uint8)
         tags = {258: [8, 8], 262: [1], 277: [2], 338: [1]}
         (tmp_path / "a.tif").write_bytes(tiff_bytes((2, 1), grey, tags))
-        assert images.load_keepsakes(tmp_path / "a.tif").alpha.tolist() == [[200, 0]]
+        assert images.load_metadata(tmp_path / "a.tif").alpha.tolist() == [[200, 0]]
 
 
 class TestDepth:
@@ -1006,12 +1006,12 @@ class TestDepth:
     def test_of_a_16_bit_png(self, tmp_path, channels, color_type):
         pixels = np.full((8, 9, channels), 65535, np.uint16)
         (tmp_path / "a.png").write_bytes(png_bytes(pixels, color_type))
-        assert images.load_keepsakes(tmp_path / "a.png") == images.Keepsakes(deep=True)
+        assert images.load_metadata(tmp_path / "a.png") == images.Metadata(deep=True)
 
     @pytest.mark.parametrize("suffix", [".png", ".tif"])
     def test_of_16_bit_grey(self, tmp_path, suffix):
         Image.fromarray(DEEP).save(tmp_path / f"a{suffix}")
-        assert images.load_keepsakes(tmp_path / f"a{suffix}").deep
+        assert images.load_metadata(tmp_path / f"a{suffix}").deep
 
     @pytest.mark.parametrize("compression", [None, "zlib"])
     def test_of_a_16_bit_tiff(self, tmp_path, compression):
@@ -1020,18 +1020,18 @@ class TestDepth:
         tifffile.imwrite(
             tmp_path / "a.tif", pixels, photometric="rgb", compression=compression
         )
-        assert images.load_keepsakes(tmp_path / "a.tif").deep
+        assert images.load_metadata(tmp_path / "a.tif").deep
 
     def test_of_a_16_bit_tiff_written_by_hand(self, tmp_path):
         pixels = np.zeros((8, 9, 3), np.uint16)
         tags = {258: [16, 16, 16], 262: [2], 277: [3]}
         (tmp_path / "a.tif").write_bytes(tiff_bytes((9, 8), pixels, tags))
-        assert images.load_keepsakes(tmp_path / "a.tif").deep
+        assert images.load_metadata(tmp_path / "a.tif").deep
 
     @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK"])
     def test_of_8_bits(self, tmp_path, mode):
         PLAIN.convert(mode).save(tmp_path / "a.tif")
-        assert not images.load_keepsakes(tmp_path / "a.tif").deep
+        assert not images.load_metadata(tmp_path / "a.tif").deep
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (13, 17)])
     @pytest.mark.parametrize("strip", [1, 100, 1 << 20])
@@ -1039,13 +1039,13 @@ class TestDepth:
         monkeypatch.setattr(arrays, "STRIP", strip)
         rng = np.random.default_rng(5)
         image = rng.uniform(-0.2, 1.2, (*shape, 3)).astype(np.float32)
-        images.save_image(tmp_path / "a.png", image, keep=images.Keepsakes(deep=True))
+        images.save_image(tmp_path / "a.png", image, keep=images.Metadata(deep=True))
         expected = np.floor(np.clip(image, 0, 1) * np.float32(65535) + 0.5)
         np.testing.assert_array_equal(deep_pixels(tmp_path / "a.png"), expected)
 
     @pytest.mark.parametrize("alpha", [None, np.full((13, 17), 51, np.uint8)])
     def test_is_read_by_pillow(self, tmp_path, alpha):
-        keep = images.Keepsakes(alpha, deep=True)
+        keep = images.Metadata(alpha, deep=True)
         images.save_image(tmp_path / "a.png", random_image(), {"k": "星"}, keep)
         assert images.load_text(tmp_path / "a.png") == {"k": "星"}
         with Image.open(tmp_path / "a.png") as file:
@@ -1060,7 +1060,7 @@ class TestDepth:
         image[-1, -1, -1] = np.nan
         with pytest.raises(ValueError, match=r"a\.png: Got NaN"):
             images.save_image(
-                tmp_path / "a.png", image, keep=images.Keepsakes(deep=True)
+                tmp_path / "a.png", image, keep=images.Metadata(deep=True)
             )
         assert os.listdir(tmp_path) == []
 
@@ -1101,7 +1101,7 @@ class TestProfile:
         np.testing.assert_array_equal(stored[..., 3], pixels[..., 3])
 
     def test_is_applied_in_8_bits(self, tmp_path):
-        keep = images.Keepsakes(profile=linear_rgb_profile(), deep=True)
+        keep = images.Metadata(profile=linear_rgb_profile(), deep=True)
         images.save_image(tmp_path / "a.png", random_image(), keep=keep)
         assert (tmp_path / "a.png").read_bytes()[24] == 8
 
@@ -1118,13 +1118,13 @@ class TestProfile:
     def test_an_unusable_one_costs_a_warning(self, picture, tmp_path, profile, reason):
         path = picture(profile)
         with pytest.warns(UserWarning, match=r"a\.png: cannot keep its ICC") as caught:
-            keep = images.load_keepsakes(path, "content")
+            keep = images.load_metadata(path, "content")
         assert keep == NOTHING
         assert len(caught) == 1
         assert caught[0].filename == __file__
         assert caught[0].message.args[0].isprintable()
         with pytest.warns(UserWarning, match=reason):
-            images.load_keepsakes(path, "content")
+            images.load_metadata(path, "content")
 
 
 class TestExif:
@@ -1159,7 +1159,7 @@ class TestExif:
         exif = Image.Exif()
         exif[274] = 6
         PLAIN.save(tmp_path / "a.png", exif=exif)
-        assert images.load_keepsakes(tmp_path / "a.png") == NOTHING
+        assert images.load_metadata(tmp_path / "a.png") == NOTHING
 
     @pytest.mark.parametrize(
         "block", [b"broken", full_exif()[6:40], b"II*\0\xff\xff\xff\xff"]
@@ -1168,7 +1168,7 @@ class TestExif:
         PLAIN.save(tmp_path / "a.png", exif=b"Exif\0\0" + block)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert images.load_keepsakes(tmp_path / "a.png", location=True) == NOTHING
+            assert images.load_metadata(tmp_path / "a.png", location=True) == NOTHING
 
     def test_damage_anywhere_never_fails_a_run(self, tmp_path):
         rng = np.random.default_rng(6)
@@ -1196,7 +1196,7 @@ class TestResolution:
         Image.new("RGB", (30, 20)).save(
             tmp_path / f"a{suffix}", dpi=(200, 100), exif=exif
         )
-        dpi = images.load_keepsakes(tmp_path / f"a{suffix}").dpi
+        dpi = images.load_metadata(tmp_path / f"a{suffix}").dpi
         expected = (200, 100) if orientation < 5 else (100, 200)
         np.testing.assert_allclose(dpi, expected, rtol=1e-3)
 
@@ -1206,7 +1206,7 @@ class TestResolution:
     def test_one_without_sense_is_dropped(self, dpi):
         PLAIN.info["dpi"] = dpi
         try:
-            assert keepsakes._kept_dpi(PLAIN) is None
+            assert metadata._kept_dpi(PLAIN) is None
         finally:
             del PLAIN.info["dpi"]
 
@@ -1250,7 +1250,7 @@ class TestMemory:
         assert most < (12 + 8) * SIDE**2
 
     def test_of_writing_16_bits_is_the_file_and_a_strip(self, large, tmp_path):
-        keep = images.Keepsakes(deep=True)
+        keep = images.Metadata(deep=True)
         path = tmp_path / "a.png"
         most = most_memory(lambda: images.save_image(path, large, keep=keep))
         assert most < path.stat().st_size * 2 + 8 * 4 * arrays.STRIP
@@ -1344,7 +1344,7 @@ def test_too_large_a_picture_is_refused_undecoded(
     images.save_image(path, random_image(30, 30))
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
     limit = 900e-6 / factor
-    for load in (images.load_image, images.load_keepsakes):
+    for load in (images.load_image, images.load_metadata):
         message = refusal(path, lambda path: load(path, max_megapixels=limit))  # noqa: B023
         assert f"it has 0.0009 megapixels; expected at most {limit:g}:" in message
         assert "raise memory.max_megapixels" in message
@@ -1545,7 +1545,7 @@ def test_damaged_files_give_an_image_or_a_value_error(tmp_path, capfd, caplog, i
             except ValueError as error:
                 messages.append(str(error))
                 continue
-            keep = images.load_keepsakes(path, "content", location=True)
+            keep = images.load_metadata(path, "content", location=True)
             images.save_image(tmp_path / "result.png", result, keep=keep)
     assert 0 < len(messages) < 60
     assert all(str(path) in line and "\n" not in line for line in messages)

@@ -1,12 +1,11 @@
-"""tfstyle.inputs: pictures are read and checked before anything expensive begins."""
+"""tfstyle.engine.inputs: pictures are read and checked before anything expensive begins."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tfstyle.config import StyleConfig
-from tfstyle.images import Keepsakes, fit_size, load_image, save_image
-from tfstyle.inputs import (
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import (
     Inputs,
     as_picture,
     check_inputs,
@@ -16,7 +15,8 @@ from tfstyle.inputs import (
     load_start,
     size_at,
 )
-from tfstyle.pyramid import Scale
+from tfstyle.engine.schedule import Scale
+from tfstyle.images import Metadata, fit_size, load_image, save_image
 
 ONE_LINE = r"\A[^\n]+\Z"
 
@@ -208,10 +208,10 @@ class TestLoadInputs:
         load_inputs(config, load)
         assert asked == [("content.png", 7), ("a.png", 7), ("start.png", 7)]
 
-    def test_a_plain_content_has_no_keepsakes(self, picture):
-        assert load_inputs(self.with_pictures(picture)).keep == Keepsakes()
+    def test_a_plain_content_has_no_metadata(self, picture):
+        assert load_inputs(self.with_pictures(picture)).keep == Metadata()
 
-    def test_keepsakes_are_those_of_the_content_and_the_config(self, picture):
+    def test_metadata_are_those_of_the_content_and_the_config(self, picture):
         config = self.with_pictures(picture)
         exif = Image.Exif()
         exif[306] = "2024:02:29 12:34:56"

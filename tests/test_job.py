@@ -1,4 +1,4 @@
-"""tfstyle.job: the run directory, whatever ends the run."""
+"""tfstyle.runs.job: the run directory, whatever ends the run."""
 
 import csv
 import json
@@ -8,11 +8,13 @@ import signal
 import numpy as np
 import pytest
 
-from tfstyle import StyleConfig, job, optimizers
-from tfstyle.checkpoint import load_checkpoint
-from tfstyle.config import load_config
+from tfstyle import StyleConfig
+from tfstyle.config.schema import load_config
+from tfstyle.engine.inputs import Inputs
 from tfstyle.images import load_image, load_text
-from tfstyle.inputs import Inputs
+from tfstyle.optimizers import lbfgs as optimizers
+from tfstyle.runs import job
+from tfstyle.runs.checkpoint import load_checkpoint
 
 ONE_LINE = r"\A[^\n]+\Z"
 COLUMNS = "step,scale,height,width,seconds,total,content,style,variation"
@@ -46,7 +48,7 @@ def whole(tiny_network, photo, painting, tmp_path_factory):
     """The run directory of that run when nothing comes in between."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tfstyle.stage.vgg19", lambda *_: tiny_network)
+        patch.setattr("tfstyle.engine.stage.vgg19", lambda *_: tiny_network)
         job.run_job(CONFIG, Inputs(photo, [painting]), folder)
     return folder
 
@@ -339,7 +341,7 @@ class TestFailed:
     def test_before_its_first_step_it_leaves_no_trace(
         self, config, inputs, folder, monkeypatch
     ):
-        from tfstyle import transfer
+        from tfstyle.engine import loop as transfer
 
         monkeypatch.setattr(
             transfer, "make_network", lambda *_: fail(ValueError("no weights"))(None)
@@ -351,7 +353,7 @@ class TestFailed:
     def test_before_its_first_step_it_spares_an_earlier_run(
         self, config, inputs, folder, events, monkeypatch
     ):
-        from tfstyle import transfer
+        from tfstyle.engine import loop as transfer
 
         events[3] = send(signal.SIGINT)
         job.run_job(config, inputs, folder)
@@ -372,7 +374,7 @@ def test_the_end_of_another_process_is_told_in_words(monkeypatch):
 
 class TestPlan:
     def test_says_what_a_run_would_do(self, config, inputs, monkeypatch):
-        from tfstyle import stage
+        from tfstyle.engine import stage
 
         monkeypatch.setattr(stage, "vgg19", lambda *_: pytest.fail("computed"))
         text = job.plan(config.with_overrides(TWO_SCALES), inputs)

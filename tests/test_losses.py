@@ -1,10 +1,15 @@
-"""tfstyle.losses against known cases, NumPy, and finite differences in float64."""
+"""tfstyle.objective.losses against known cases, NumPy, and finite differences in float64."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.losses import content_loss, gram_matrix, style_loss, total_variation
+from tfstyle.objective.losses import (
+    content_loss,
+    gram_matrix,
+    style_loss,
+    total_variation,
+)
 
 
 def numpy_gram(features):

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from tfstyle import device
-from tfstyle.config import StyleConfig, load_config
-from tfstyle.memory import Sizes, at_once, halo, make_plan
+from tfstyle.config.schema import StyleConfig, load_config
+from tfstyle.engine.plan import Sizes, at_once, halo, make_plan
+from tfstyle.system import devices as device
 
 
 def plan(side, limit_gib, devices=1, precision="bfloat16", styles=(), **overrides):
@@ -115,13 +115,13 @@ class TestEstimate:
 
     @pytest.mark.parametrize("layer", ["block1_conv1", "block3_pool", "block5_conv4"])
     def test_the_halo_is_that_of_the_network(self, layer):
-        from tfstyle.extractor import tile_network, vgg19
+        from tfstyle.vgg.extractor import tile_network, vgg19
 
         assert halo([layer]) == tile_network(vgg19([layer]), [layer]).halo
 
     @pytest.mark.parametrize("size", [(505, 389), (600, 399), (1030, 200), (64, 900)])
     def test_the_network_sees_a_tile_at_once(self, size):
-        from tfstyle.tiling import cut_tiles
+        from tfstyle.objective.tiled import cut_tiles
 
         layers = ["block5_conv1"]
         crops = [tile.crop for tile in cut_tiles(*size, 256, halo(layers), 16)]

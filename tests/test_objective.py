@@ -1,12 +1,12 @@
-"""tfstyle.objective against a second writing of its formulas, in NumPy and float64."""
+"""tfstyle.objective.whole against a second writing of its formulas, in NumPy and float64."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.config import Objective as Options
-from tfstyle.extractor import vgg19
-from tfstyle.objective import Objective, measure_targets
+from tfstyle.config.schema import Objective as Options
+from tfstyle.objective.whole import Objective, measure_targets
+from tfstyle.vgg.extractor import vgg19
 
 FORMULATIONS = ("relative", "mean", "paper")
 CONTENT_LAYERS = {"block2_conv1": 0.3, "block4_conv2": 1.7}

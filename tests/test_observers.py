@@ -1,4 +1,4 @@
-"""tfstyle.observers: what watches a run, fed with steps that never were."""
+"""tfstyle.runs.observers: what watches a run, fed with steps that never were."""
 
 import csv
 import io
@@ -9,10 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from tfstyle.checkpoint import Checkpoint, load_checkpoint
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import StyleConfig
 from tfstyle.images import load_image
-from tfstyle.observers import (
+from tfstyle.runs.checkpoint import Checkpoint, load_checkpoint
+from tfstyle.runs.observers import (
     Checkpoints,
     Log,
     Progress,
@@ -28,8 +28,8 @@ COLUMNS = "step,scale,height,width,seconds,total,content,style,variation"
 
 def make_step(number, **changes):
     """Step `number` of 10, half a second each, at the second of two sizes."""
-    from tfstyle.objective import Losses
-    from tfstyle.stage import Step
+    from tfstyle.engine.stage import Step
+    from tfstyle.objective.whole import Losses
 
     fields = {
         "step": number,
@@ -73,7 +73,7 @@ class TestLog:
         ]
 
     def test_its_losses_come_back_as_float32(self, tmp_path):
-        from tfstyle.objective import Losses
+        from tfstyle.objective.whole import Losses
 
         values = np.float32([1 / 3, 1e-38, 16777217, np.pi * 1e30])
         step = make_step(0, losses=Losses(*(float(value) for value in values)))
@@ -242,7 +242,7 @@ class TestSnapshots:
 class TestStillness:
     @staticmethod
     def said(totals, recwarn):
-        from tfstyle.objective import Losses
+        from tfstyle.objective.whole import Losses
 
         observe = Stillness()
         for number, total in enumerate(totals):
@@ -305,7 +305,7 @@ class TestCheckpoints:
             clock[0] += 5  # seconds: 1.5 % of 333
             saved.append(checkpoint.step)
 
-        monkeypatch.setattr("tfstyle.observers.save_checkpoint", save)
+        monkeypatch.setattr("tfstyle.runs.observers.save_checkpoint", save)
         monkeypatch.setattr("time.perf_counter", lambda: clock[0])
         config = StyleConfig().with_overrides({"output.checkpoint_every": 10})
         observe = Checkpoints(tmp_path / "checkpoint.npz", config)

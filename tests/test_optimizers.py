@@ -1,4 +1,4 @@
-"""tfstyle.optimizers against NumPy's Adam, SciPy's L-BFGS-B, and hostile objectives."""
+"""tfstyle.optimizers.lbfgs against NumPy's Adam, SciPy's L-BFGS-B, and hostile objectives."""
 
 import math
 import warnings
@@ -9,16 +9,16 @@ import scipy.fft
 import scipy.optimize
 import tensorflow as tf
 
-from tfstyle.config import Optimizer as Options
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import Optimizer as Options
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.context import Setting
+from tfstyle.engine.inputs import Inputs
+from tfstyle.engine.schedule import Scale
+from tfstyle.engine.stage import make_network, make_objective, to_tensor
+from tfstyle.engine.start import start_image
 from tfstyle.images import load_image
-from tfstyle.inputs import Inputs
-from tfstyle.objective import Losses
-from tfstyle.optimizers import LBFGS, Adam, make_optimizer
-from tfstyle.pyramid import Scale
-from tfstyle.setting import Setting
-from tfstyle.stage import make_network, make_objective, to_tensor
-from tfstyle.start import start_image
+from tfstyle.objective.whole import Losses
+from tfstyle.optimizers.lbfgs import LBFGS, Adam, make_optimizer
 
 SHAPE = (1, 16, 16, 3)
 SIZE = math.prod(SHAPE)

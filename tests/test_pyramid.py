@@ -1,13 +1,13 @@
-"""tfstyle.pyramid: which sizes a run passes through."""
+"""tfstyle.engine.schedule: which sizes a run passes through."""
 
 import doctest
 from itertools import pairwise
 
 import pytest
 
-from tfstyle import pyramid
-from tfstyle.config import Pyramid
-from tfstyle.pyramid import Scale, schedule
+from tfstyle.config.schema import Pyramid
+from tfstyle.engine import schedule as pyramid
+from tfstyle.engine.schedule import Scale, schedule
 
 
 def sizes(size, min_size=128):

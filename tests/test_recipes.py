@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.config import load_config
+from tfstyle.config.schema import load_config
+from tfstyle.engine.stage import make_network
 from tfstyle.images import resize
-from tfstyle.objective import Objective, measure_targets
-from tfstyle.stage import make_network
-from tfstyle.weights import bundled_file, weights_path
+from tfstyle.objective.whole import Objective, measure_targets
+from tfstyle.vgg.weights import bundled_file, weights_path
 
 STYLE_LAYERS = [f"block{block}_conv1" for block in range(1, 6)]
 

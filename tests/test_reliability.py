@@ -19,19 +19,20 @@ import numpy as np
 import pytest
 from conftest import ROOT, small
 
-from tfstyle import job
-from tfstyle.checkpoint import load_checkpoint, previous
-from tfstyle.config import StyleConfig
-from tfstyle.files import TEMPORARY
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import checksums, load_inputs
 from tfstyle.images import save_image
-from tfstyle.inputs import checksums, load_inputs
-from tfstyle.run_folder import CHECKPOINT, RECORD
+from tfstyle.runs import job
+from tfstyle.runs.checkpoint import load_checkpoint, previous
+from tfstyle.runs.folder import CHECKPOINT, RECORD
+from tfstyle.system.files import TEMPORARY
 
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from conftest import make_tiny_network
-from tfstyle import run, stage
+from tfstyle import run
+from tfstyle.engine import stage
 network = make_tiny_network()
 stage.vgg19 = lambda *_, **__: network
 sys.exit(run.main(["tfstyle", *sys.argv[2:]]))
@@ -376,7 +377,7 @@ class TestResume:
             patch.setattr(job, "_observers", lambda *a: [stop])
             with pytest.raises(job.RunError):
                 job.run_job(config, inputs, folder)
-        monkeypatch.setattr("tfstyle.checkpoint.version", lambda name: "99.0")
+        monkeypatch.setattr("tfstyle.runs.checkpoint.version", lambda name: "99.0")
         with pytest.warns(UserWarning, match=r"with tfstyle 99\.0"):
             load_checkpoint(folder / CHECKPOINT, config, checksums(inputs))
 

@@ -22,12 +22,13 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from tfstyle import job, run
-from tfstyle.config import load_config
-from tfstyle.device import quiet_import
+from tfstyle import run
+from tfstyle.config.schema import load_config
 from tfstyle.images import load_image, load_text, save_image
-from tfstyle.observers import Bar
-from tfstyle.weights import weights_path
+from tfstyle.runs import job
+from tfstyle.runs.observers import Bar
+from tfstyle.system.devices import quiet_import
+from tfstyle.vgg.weights import weights_path
 
 ROOT = Path(__file__).parent.parent
 PROGRESS = re.compile(r" *\d+% step \d+, .*")
@@ -552,7 +553,7 @@ class TestFailure:
         def fail(*_):
             raise error
 
-        monkeypatch.setattr("tfstyle.stage.make_objective", fail)
+        monkeypatch.setattr("tfstyle.engine.stage.make_objective", fail)
         before = tree(desk)
         done = tfstyle(*TINY, "--output", "run")
         assert done.code == 1

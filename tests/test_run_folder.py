@@ -1,4 +1,4 @@
-"""tfstyle.run_folder and tfstyle.files: what may go where, and nothing half-written."""
+"""tfstyle.runs.folder and tfstyle.system.files: what may go where, and nothing half-written."""
 
 import os
 import tempfile
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tfstyle import StyleConfig
-from tfstyle.config import load_config
-from tfstyle.files import write_text
-from tfstyle.run_folder import check_folder, opened_folder
+from tfstyle.config.schema import load_config
+from tfstyle.runs.folder import check_folder, opened_folder
+from tfstyle.system.files import write_text
 
 ONE_LINE = r"\A[^\n]+\Z"
 RESUMABLE = {

@@ -1,4 +1,4 @@
-"""tfstyle.signals: the first asks, the second ends the process."""
+"""tfstyle.system.signals: the first asks, the second ends the process."""
 
 import signal
 import subprocess
@@ -9,11 +9,11 @@ from subprocess import PIPE
 
 import pytest
 
-from tfstyle.signals import stop_signals
+from tfstyle.system.signals import stop_signals
 
 BUSY = """
 import hashlib
-from tfstyle.signals import stop_signals
+from tfstyle.system.signals import stop_signals
 with stop_signals() as asked:
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000)

@@ -36,12 +36,12 @@ IMPORTS = {
     "files": "",
     "images.arrays": "",
     "images.reading": "quiet images.arrays",
-    "images.keepsakes": "images.reading",
-    "images.writing": "files images.arrays images.reading images.keepsakes",
+    "images.metadata": "images.reading",
+    "images.writing": "files images.arrays images.reading images.metadata",
     "images.film": "files images.reading",
     "images.lettering": "images.arrays images.reading",
     "images": (
-        "images.arrays images.reading images.keepsakes images.writing images.film "
+        "images.arrays images.reading images.metadata images.writing images.film "
         "images.lettering"
     ),
     "losses": "",
@@ -172,7 +172,7 @@ class TestImports:
         "statement",
         [
             "import tfstyle",
-            "import tfstyle.config",
+            "import tfstyle.config.schema",
             "; ".join(f"import tfstyle.{name}" for name in LIGHT.split()),
             "from tfstyle.run import main; main(['tfstyle', '--help'])",
             "from tfstyle.run import main; main(['tfstyle', '--config', 'nope.yaml'])",

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tfstyle import job
-from tfstyle.command import RunError
-from tfstyle.config import StyleConfig
+from tfstyle.cli.command import RunError
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import load_inputs
 from tfstyle.images import load_image, save_image
-from tfstyle.inputs import load_inputs
+from tfstyle.runs import job
 from tfstyle.studies import grid, runs
 from tfstyle.studies.gram_matrices import distances, draw_gram_matrices, heat_map
 from tfstyle.studies.measures import Yardstick, psnr
@@ -296,8 +296,8 @@ class TestMeasures:
         assert psnr(black, black) == np.inf
 
     def test_a_picture_is_no_distance_from_itself(self, photo, painting):
-        from tfstyle.inputs import Inputs
-        from tfstyle.stage import make_network
+        from tfstyle.engine.inputs import Inputs
+        from tfstyle.engine.stage import make_network
 
         config = StyleConfig(size=64, styles=[{}])
         yardstick = Yardstick(make_network)
@@ -340,7 +340,7 @@ class TestSheet:
 
 class TestGramMatrices:
     def test_golden_arithmetic_of_the_lectures(self):
-        from tfstyle.losses import gram_matrix
+        from tfstyle.objective.losses import gram_matrix
 
         features = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
         np.testing.assert_array_equal(features @ features.T, [[14, 32], [32, 77]])
@@ -349,7 +349,7 @@ class TestGramMatrices:
 
     def test_block1_conv1_at_224_px(self, vgg, content_path):
         from tfstyle.images import resize
-        from tfstyle.losses import gram_matrix
+        from tfstyle.objective.losses import gram_matrix
 
         picture = resize(load_image(content_path), 224, 224)
         features = np.asarray(vgg(picture[None])["block1_conv1"])

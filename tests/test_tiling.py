@@ -12,13 +12,13 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT, make_tiny_network, small
 
-from tfstyle import transfer
-from tfstyle.config import StyleConfig
-from tfstyle.extractor import computing_in, tile_network, vgg19
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine import loop as transfer
+from tfstyle.engine.plan import Plan
 from tfstyle.images import load_image, resize
-from tfstyle.memory import Plan
-from tfstyle.objective import Objective, measure_targets
-from tfstyle.tiling import TiledObjective, cut_tiles
+from tfstyle.objective.tiled import TiledObjective, cut_tiles
+from tfstyle.objective.whole import Objective, measure_targets
+from tfstyle.vgg.extractor import computing_in, tile_network, vgg19
 
 TINY = {
     "content_layers": {"block4_conv2": 1.0},
@@ -345,10 +345,10 @@ class TestReplicas:
 
 def test_the_plan_decides(photo, painting, tiny_vgg19):
     """`make_objective` computes in tiles where the plan says so."""
-    from tfstyle.inputs import Inputs
-    from tfstyle.pyramid import Scale
-    from tfstyle.setting import Setting
-    from tfstyle.stage import make_objective
+    from tfstyle.engine.context import Setting
+    from tfstyle.engine.inputs import Inputs
+    from tfstyle.engine.schedule import Scale
+    from tfstyle.engine.stage import make_objective
 
     config = StyleConfig().with_overrides({"styles": [{}], "objective": TINY})
     setting = Setting(config, Inputs(photo, [painting]), "float32")

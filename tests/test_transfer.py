@@ -1,4 +1,4 @@
-"""tfstyle.transfer: small transfers with the real VGG19, or with its tiny twin."""
+"""tfstyle.engine.loop: small transfers with the real VGG19, or with its tiny twin."""
 
 import dataclasses
 import functools
@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle import StyleConfig, setting, stage, stylize
-from tfstyle.extractor import load_vgg19
+from tfstyle import StyleConfig, stylize
+from tfstyle.engine import context as setting
+from tfstyle.engine import stage
+from tfstyle.engine.context import Setting
+from tfstyle.engine.inputs import Inputs, cover
+from tfstyle.engine.loop import optimize
+from tfstyle.engine.plan import SLOWER, Plan
+from tfstyle.engine.schedule import schedule
+from tfstyle.engine.start import noise
 from tfstyle.images import fit_size, resize, save_image
-from tfstyle.inputs import Inputs, cover
-from tfstyle.memory import SLOWER, Plan
-from tfstyle.pyramid import schedule
-from tfstyle.setting import Setting
-from tfstyle.start import noise
-from tfstyle.transfer import optimize
+from tfstyle.vgg.extractor import load_vgg19
 
 ONE_LINE = r"\A[^\n]+\Z"
 SMALL = {

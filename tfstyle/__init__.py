@@ -9,12 +9,12 @@ Importing tfstyle loads no TensorFlow; the first call of `stylize` does.
 
 from typing import TYPE_CHECKING, Any
 
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import StyleConfig
 
 if TYPE_CHECKING:
+    from tfstyle.engine.loop import Result, stylize
+    from tfstyle.engine.stage import Step
     from tfstyle.images import load_image, save_image
-    from tfstyle.stage import Step
-    from tfstyle.transfer import Result, stylize
 
 __version__ = "0.1.0"
 __all__ = ["Result", "Step", "StyleConfig", "load_image", "save_image", "stylize"]
@@ -26,9 +26,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(images, name)
     if name in ("Result", "Step", "stylize"):
-        from tfstyle.device import quiet_import
+        from tfstyle.system.devices import quiet_import
 
         with quiet_import():
-            from tfstyle import transfer
+            from tfstyle.engine import loop as transfer
         return getattr(transfer, name)
     raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfstyle.inputs import Picture, as_picture
+from tfstyle.engine.inputs import Picture, as_picture
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.engine.stage import Step
 
 
 class Preview:

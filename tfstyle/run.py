@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfstyle.command import RunError, command, complain
-from tfstyle.options import config_from_flags
+from tfstyle.cli.command import RunError, command, complain
+from tfstyle.cli.options import config_from_flags
 
 if TYPE_CHECKING:
-    from tfstyle.checkpoint import Checkpoint
-    from tfstyle.config import StyleConfig
-    from tfstyle.inputs import Inputs
+    from tfstyle.config.schema import StyleConfig
+    from tfstyle.engine.inputs import Inputs
+    from tfstyle.runs.checkpoint import Checkpoint
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("resume", False, "Go on with the interrupted run in --output.")
@@ -43,17 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def transfer_command() -> int:
     """Run one transfer as the flags say."""
-    from tfstyle.checkpoint import load_checkpoint
-    from tfstyle.device import worker
-    from tfstyle.inputs import checksums, load_inputs
-    from tfstyle.job import plan
-    from tfstyle.run_folder import (
+    from tfstyle.engine.inputs import checksums, load_inputs
+    from tfstyle.runs.checkpoint import load_checkpoint
+    from tfstyle.runs.folder import (
         CHECKPOINT,
         RESULT,
         check_folder,
         earlier_run,
         is_finished,
     )
+    from tfstyle.runs.job import plan
+    from tfstyle.system.devices import worker
 
     config = config_from_flags()
     inputs = load_inputs(config)
@@ -79,9 +79,9 @@ def run_transfer(
     config: "StyleConfig", inputs: "Inputs", folder: Path, resume: "Checkpoint | None"
 ) -> int:
     """Run, then say where the result is, or how it goes on; return the exit code."""
-    from tfstyle.device import worker
-    from tfstyle.job import run_job
-    from tfstyle.run_folder import RESULT, resumable
+    from tfstyle.runs.folder import RESULT, resumable
+    from tfstyle.runs.job import run_job
+    from tfstyle.system.devices import worker
 
     try:
         stopped = run_job(config, inputs, folder, resume, overwrite=FLAGS.overwrite)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfstyle.files import write_bytes
 from tfstyle.images.reading import StrPath
+from tfstyle.system.files import write_bytes
 
 _FRAME, _LAST_FRAME = 50, 2000  # milliseconds
 

@@ -23,7 +23,7 @@ from PIL import (
 )
 
 from tfstyle.images.arrays import FloatArray
-from tfstyle.quiet import quiet_stderr
+from tfstyle.system.quiet import quiet_stderr
 
 StrPath = str | os.PathLike[str]
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from tfstyle.files import write_bytes
 from tfstyle.images.arrays import (
     FloatArray,
     floats,
@@ -21,8 +20,9 @@ from tfstyle.images.arrays import (
     strips,
     to_uint8,
 )
-from tfstyle.images.keepsakes import Keepsakes, into_profile
+from tfstyle.images.metadata import Metadata, into_profile
 from tfstyle.images.reading import StrPath
+from tfstyle.system.files import write_bytes
 
 _JPEG: tuple[str, dict[str, Any]] = ("JPEG", {"quality": 95, "subsampling": "4:4:4"})
 _TIFF: tuple[str, dict[str, Any]] = ("TIFF", {"compression": "tiff_adobe_deflate"})
@@ -42,7 +42,7 @@ def save_image(
     path: StrPath,
     image: npt.ArrayLike,
     text: Mapping[str, str] | None = None,
-    keep: Keepsakes | None = None,
+    keep: Metadata | None = None,
 ) -> None:
     """Write an image in the format that the suffix names.
 
@@ -74,12 +74,12 @@ def save_image(
             f"Cannot save {path}: expected a file in an existing folder: create the "
             "folder or choose another path."
         )
-    data = _encoded(path, np.asarray(image), text or {}, keep or Keepsakes())
+    data = _encoded(path, np.asarray(image), text or {}, keep or Metadata())
     write_bytes(path, data)
 
 
 def _encoded(
-    path: Path, image: npt.NDArray[Any], text: Mapping[str, str], keep: Keepsakes
+    path: Path, image: npt.NDArray[Any], text: Mapping[str, str], keep: Metadata
 ) -> bytes:
     """Return the bytes of the file."""
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
@@ -98,7 +98,7 @@ def _encoded(
     return buffer.getvalue()
 
 
-def _png(image: npt.NDArray[Any], text: Mapping[str, str], keep: Keepsakes) -> bytes:
+def _png(image: npt.NDArray[Any], text: Mapping[str, str], keep: Metadata) -> bytes:
     """Return a PNG of 8 or 16 bits per channel, with all that is kept."""
     options: dict[str, Any] = {"pnginfo": _text_chunks(text)}
     kept = {"dpi": keep.dpi, "exif": keep.exif, "icc_profile": keep.profile}

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config import VGG19_LAYERS, StyleConfig, min_side
-from tfstyle.device import quiet_import
+from tfstyle.config.messages import nearest
+from tfstyle.config.schema import VGG19_LAYERS, StyleConfig, min_side
+from tfstyle.engine.inputs import Picture, size_at
+from tfstyle.engine.schedule import Scale
 from tfstyle.images import resize, save_image
-from tfstyle.inputs import Picture, size_at
-from tfstyle.messages import nearest
-from tfstyle.pyramid import Scale
-from tfstyle.run_folder import check_writable
+from tfstyle.runs.folder import check_writable
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
+from tfstyle.system.devices import quiet_import
 
 Maps = NDArray[np.float32]
 """Features of one layer, (h, w, C)."""
@@ -86,7 +86,7 @@ def extract(
 ) -> dict[str, Maps]:
     """Return the features of a picture by layer, in float32."""
     with quiet_import():
-        from tfstyle.extractor import vgg19
+        from tfstyle.vgg.extractor import vgg19
     options = config.extractor
     network = vgg19(layers, options.weights, options.pooling, options.normalized)
     return {name: np.asarray(maps)[0] for name, maps in network(picture[None]).items()}

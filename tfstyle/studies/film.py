@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs
+from tfstyle.engine.schedule import schedule
 from tfstyle.images import save_image
-from tfstyle.inputs import Inputs
-from tfstyle.observers import Progress
-from tfstyle.pyramid import schedule
+from tfstyle.runs.observers import Progress
 from tfstyle.studies.runs import is_done, run_or_resume
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.table import write_table
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.engine.stage import Step
 
 FRAMES = (0, 4, 8, 16, 32)  # steps on the strip, before the ends of the sizes
 WIDTH = 240  # of a picture on it, pixels

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config import StyleConfig
-from tfstyle.device import quiet_import
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs, Picture, size_at
+from tfstyle.engine.schedule import Scale
 from tfstyle.images import resize, save_image
-from tfstyle.inputs import Inputs, Picture, size_at
-from tfstyle.pyramid import Scale
 from tfstyle.studies.runs import load_result, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
+from tfstyle.system.devices import quiet_import
 
 Grams = dict[str, NDArray[np.float32]]
 """Layer name to Gram matrix, (C, C)."""
@@ -69,8 +69,8 @@ def measure_grams(
 ) -> dict[str, Grams]:
     """Return the Gram matrices of the style layers, for each picture."""
     with quiet_import():
-        from tfstyle.losses import gram_matrix
-        from tfstyle.stage import make_network, to_tensor
+        from tfstyle.engine.stage import make_network, to_tensor
+        from tfstyle.objective.losses import gram_matrix
     style = config.with_overrides({"objective.content_weight": 0})
     network = make_network(style, "float32")
     if network is None:

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfstyle.command import RunError, complain
-from tfstyle.device import quiet_import
+from tfstyle.cli.command import RunError, complain
+from tfstyle.engine.inputs import Inputs, Picture, load_inputs
 from tfstyle.images import load_image, save_image
-from tfstyle.inputs import Inputs, Picture, load_inputs
-from tfstyle.observers import Bar, Observer, describe
-from tfstyle.run_folder import check_writable
+from tfstyle.runs.folder import check_writable
+from tfstyle.runs.observers import Bar, Observer, describe
 from tfstyle.studies.runs import load_result, remembering_networks, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import write_table
+from tfstyle.system.devices import quiet_import
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Build, Step
+    from tfstyle.engine.stage import Build, Step
     from tfstyle.studies.measures import Yardstick
 
 SHEET, TABLE = "sheet.png", "results.csv"

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from tfstyle.config import Objective as Options
-from tfstyle.config import StyleConfig, min_side
+from tfstyle.config.schema import Objective as Options
+from tfstyle.config.schema import StyleConfig, min_side
+from tfstyle.engine.context import Setting, choose_limit
+from tfstyle.engine.inputs import Inputs, Picture, size_at
+from tfstyle.engine.schedule import Scale
+from tfstyle.engine.stage import AnyObjective, Build, make_objective, to_tensor
 from tfstyle.images import resize, to_uint8
-from tfstyle.inputs import Inputs, Picture, size_at
-from tfstyle.pyramid import Scale
-from tfstyle.setting import Setting, choose_limit
-from tfstyle.stage import AnyObjective, Build, make_objective, to_tensor
 
 
 def psnr(image: Picture, reference: Picture) -> float:

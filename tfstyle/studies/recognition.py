@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfstyle.device import quiet_import
-from tfstyle.inputs import Picture, cover
+from tfstyle.engine.inputs import Picture, cover
+from tfstyle.system.devices import quiet_import
 
 if TYPE_CHECKING:
     import keras

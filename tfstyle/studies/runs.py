@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tfstyle
-from tfstyle.checkpoint import load_checkpoint
-from tfstyle.config import StyleConfig
-from tfstyle.device import quiet_import
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs, Picture, checksums
 from tfstyle.images import load_image
-from tfstyle.inputs import Inputs, Picture, checksums
-from tfstyle.job import run_job
-from tfstyle.observers import Observer
-from tfstyle.run_folder import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT
+from tfstyle.runs.checkpoint import load_checkpoint
+from tfstyle.runs.folder import CHECKPOINT, CONFIG, FINISHED, RECORD, RESULT
+from tfstyle.runs.job import run_job
+from tfstyle.runs.observers import Observer
+from tfstyle.system.devices import quiet_import
 
 if TYPE_CHECKING:
-    from tfstyle.objective import Network
-    from tfstyle.stage import Build
+    from tfstyle.engine.stage import Build
+    from tfstyle.objective.whole import Network
 
 
 def run_or_keep(
@@ -83,7 +83,7 @@ def load_result(folder: Path) -> Picture:
 def remembering_networks() -> "Build":
     """Return a `stage.make_network` that builds each network once."""
     with quiet_import():
-        from tfstyle.stage import make_network
+        from tfstyle.engine.stage import make_network
     networks: dict[Any, Network | None] = {}
 
     def build(config: StyleConfig, precision: str) -> "Network | None":

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfstyle.engine.inputs import Picture
 from tfstyle.images import draw_text, fit_size, resize
-from tfstyle.inputs import Picture
-from tfstyle.weights import bundled_file
+from tfstyle.vgg.weights import bundled_file
 
 FONT = "Pretendard-Regular.otf"
 GAP = 10  # pixels between cells

@@ -21,15 +21,15 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from tfstyle.config import (
+from tfstyle.config.messages import explain, short
+from tfstyle.config.schema import (
     Section,
     StyleConfig,
     load_config,
     locate,
     locate_paths,
 )
-from tfstyle.messages import explain, short
-from tfstyle.yaml_file import read_yaml
+from tfstyle.config.yaml_file import read_yaml
 
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""

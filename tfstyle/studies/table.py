@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfstyle.files import write_text
+from tfstyle.system.files import write_text
 
 Row = Mapping[str, Any]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tfstyle.config import StyleConfig
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs, Picture, cover, size_at
+from tfstyle.engine.schedule import Scale
 from tfstyle.images import resize
-from tfstyle.inputs import Inputs, Picture, cover, size_at
-from tfstyle.pyramid import Scale
 
 
 def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:

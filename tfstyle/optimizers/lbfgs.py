@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfstyle import config
-from tfstyle.objective import Losses
+from tfstyle.config import schema as config
+from tfstyle.objective.whole import Losses
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[Losses, tf.Tensor]]
 State = dict[str, np.ndarray]

@@ -101,7 +101,7 @@ def _flags_help(module: str) -> str:
     # absl knows the program by its file
     own = FLAGS.main_module_help() if module == "__main__" else ""
     known = FLAGS.flags_by_module_dict()
-    shared = [name for name in (module, "tfstyle.options") if name in known]
+    shared = [name for name in (module, "tfstyle.cli.options") if name in known]
     return own + "\n".join(FLAGS.module_help(name) for name in shared)
 
 

@@ -26,7 +26,7 @@ _DATE_ORIGINAL = 36867  # in the EXIF block
 
 
 @dataclass(frozen=True)
-class Keepsakes:
+class Metadata:
     """What the PNG of a result takes over from the content picture."""
 
     alpha: npt.NDArray[np.uint8] | None = None  # (any height, any width), 0..255
@@ -36,12 +36,12 @@ class Keepsakes:
     deep: bool = False  # 16 bits per channel instead of 8
 
 
-def load_keepsakes(
+def load_metadata(
     path: StrPath,
     profile: str = "srgb",
     location: bool = False,
     max_megapixels: float = MAX_MEGAPIXELS,
-) -> Keepsakes:
+) -> Metadata:
     """Return what a result keeps of a content picture beside its colors.
 
     That is transparency, if any; the EXIF date and description; the resolution; and
@@ -60,7 +60,7 @@ def load_keepsakes(
     path = Path(path)
     notes: list[str] = []
     with opened(path, max_megapixels) as image:
-        keep = Keepsakes(
+        keep = Metadata(
             deep=_is_deep(image),  # these two first, as decoding hides what they see
             dpi=_kept_dpi(image),
             alpha=_kept_alpha(image),

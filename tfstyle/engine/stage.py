@@ -8,19 +8,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.checkpoint import Checkpoint
-from tfstyle.config import StyleConfig
-from tfstyle.extractor import vgg19
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.context import Setting
+from tfstyle.engine.inputs import Picture, size_at
+from tfstyle.engine.plan import Plan
+from tfstyle.engine.schedule import Scale
+from tfstyle.engine.start import enlarge, start_image
 from tfstyle.images import resize
-from tfstyle.inputs import Picture, size_at
-from tfstyle.memory import Plan
-from tfstyle.objective import Losses, Objective, measure_targets
-from tfstyle.optimizers import Optimizer, make_optimizer
-from tfstyle.pyramid import Scale
-from tfstyle.replicas import all_replicas
-from tfstyle.setting import Setting
-from tfstyle.start import enlarge, start_image
-from tfstyle.tiling import OnTile, TiledObjective
+from tfstyle.objective.tiled import OnTile, TiledObjective
+from tfstyle.objective.whole import Losses, Objective, measure_targets
+from tfstyle.optimizers.lbfgs import Optimizer, make_optimizer
+from tfstyle.runs.checkpoint import Checkpoint
+from tfstyle.system.replicas import all_replicas
+from tfstyle.vgg.extractor import vgg19
 
 AnyObjective = Objective | TiledObjective
 Build = Callable[[StyleConfig, str], keras.Model | None]

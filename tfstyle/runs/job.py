@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tfstyle
-from tfstyle import device
-from tfstyle.checkpoint import Checkpoint, remove_checkpoints
-from tfstyle.command import RunError
-from tfstyle.config import StyleConfig
-from tfstyle.files import write_text
-from tfstyle.images import Keepsakes, check_film, save_image
-from tfstyle.inputs import Inputs, checksums, size_at
-from tfstyle.observers import (
+from tfstyle.system import devices as device
+from tfstyle.runs.checkpoint import Checkpoint, remove_checkpoints
+from tfstyle.cli.command import RunError
+from tfstyle.config.schema import StyleConfig
+from tfstyle.system.files import write_text
+from tfstyle.images import Metadata, check_film, save_image
+from tfstyle.engine.inputs import Inputs, checksums, size_at
+from tfstyle.runs.observers import (
     Checkpoints,
     Film,
     Log,
@@ -26,9 +26,9 @@ from tfstyle.observers import (
     Snapshots,
     Stillness,
 )
-from tfstyle.pyramid import schedule
-from tfstyle.record import make_record
-from tfstyle.run_folder import (
+from tfstyle.engine.schedule import schedule
+from tfstyle.runs.record import make_record
+from tfstyle.runs.folder import (
     CHECKPOINT,
     FINISHED,
     LOG,
@@ -37,11 +37,11 @@ from tfstyle.run_folder import (
     SNAPSHOTS,
     opened_folder,
 )
-from tfstyle.signals import stop_signals
+from tfstyle.system.signals import stop_signals
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Build, Step
-    from tfstyle.tiling import OnTile
+    from tfstyle.engine.stage import Build, Step
+    from tfstyle.objective.tiled import OnTile
 
 
 def run_job(
@@ -79,7 +79,7 @@ def run_job(
     if config.output.film:
         check_film(f".{config.output.film}")
     with device.quiet_import():
-        from tfstyle.transfer import optimize
+        from tfstyle.engine.loop import optimize
     tiles = _TileWatchers()
     steps = _begun(optimize(config, inputs, resume, build, tiles))
     if device.worker():  # the chief writes
@@ -219,7 +219,7 @@ def save_run(
     stopped: str,
     seconds: float,
     checkpoints: Checkpoints,
-    keep: Keepsakes | None = None,
+    keep: Metadata | None = None,
 ) -> None:
     """Write picture and record; keep a checkpoint only if there is more to do.
 
@@ -260,7 +260,7 @@ def save_run(
 def plan(config: StyleConfig, inputs: Inputs) -> str:
     """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
     with device.quiet_import():
-        from tfstyle.setting import choose_setting
+        from tfstyle.engine.context import choose_setting
     setting = choose_setting(config, inputs)
     setting.check_memory()
     height, width = inputs.content.shape[:2]

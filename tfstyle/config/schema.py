@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from tfstyle.messages import explain, nearest, one_line, short
-from tfstyle.yaml_file import parse_yaml, read_yaml, what_is_wrong
+from tfstyle.config.messages import explain, nearest, one_line, short
+from tfstyle.config.yaml_file import parse_yaml, read_yaml, what_is_wrong
 
 VGG19_LAYERS = tuple(
     f"block{block}_{name}"
@@ -137,7 +137,7 @@ class Extractor(Section):
 
 
 class Objective(Section):
-    """What is minimised; see `tfstyle.objective`."""
+    """What is minimised; see `tfstyle.objective.whole`."""
 
     formulation: Literal["relative", "mean", "paper"] = "relative"
     content_weight: Weight = 1.0
@@ -177,7 +177,7 @@ class Objective(Section):
 
 
 class Optimizer(Section):
-    """How the pixels are moved; see `tfstyle.optimizers`."""
+    """How the pixels are moved; see `tfstyle.optimizers.lbfgs`."""
 
     name: Literal["lbfgs", "adam"] = "lbfgs"
     history: Annotated[Integer, Field(ge=1, le=100)] = 10
@@ -190,7 +190,7 @@ class Optimizer(Section):
 
 
 class Pyramid(Section):
-    """From coarse to fine; see `tfstyle.pyramid`."""
+    """From coarse to fine; see `tfstyle.engine.schedule`."""
 
     min_size: Annotated[Integer, Field(ge=16)] | None = 128
     steps: Annotated[
@@ -200,7 +200,7 @@ class Pyramid(Section):
 
 
 class Memory(Section):
-    """How much a run may take; see `tfstyle.memory`."""
+    """How much a run may take; see `tfstyle.engine.plan`."""
 
     limit_gib: Annotated[Float, Field(gt=0)] | None = None
     tile: Tile = "auto"

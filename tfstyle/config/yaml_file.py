@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tfstyle.messages import one_line, short
+from tfstyle.config.messages import one_line, short
 
 MAX_BYTES = 2**18
 """Of a YAML file; those of tfstyle have 4000, and a huge one would take minutes."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from tfstyle.checkpoint import check_unchanged, previous, remove_checkpoints
-from tfstyle.config import StyleConfig
-from tfstyle.files import locked, remove_temporaries, write_text
+from tfstyle.runs.checkpoint import check_unchanged, previous, remove_checkpoints
+from tfstyle.config.schema import StyleConfig
+from tfstyle.system.files import locked, remove_temporaries, write_text
 
 RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
 CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"

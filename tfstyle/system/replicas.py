@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfstyle import device
+from tfstyle.system import devices as device
 
 
 class Replicas:

@@ -3,7 +3,7 @@
     total = content_weight Σ_l c_l content_l + style_weight Σ_l s_l style_l
             + tv_weight variation
 
-Each formulation is the same sum of means (see `tfstyle.losses`) with other constants
+Each formulation is the same sum of means (see `tfstyle.objective.losses`) with other constants
 for each layer:
 
     relative  content_l = mean (F - P)² / mean P²    style_l = mean (G - A)² / mean A²
@@ -21,14 +21,19 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfstyle import config
-from tfstyle.losses import content_loss, gram_matrix, style_loss, total_variation
+from tfstyle.config import schema as config
+from tfstyle.objective.losses import (
+    content_loss,
+    gram_matrix,
+    style_loss,
+    total_variation,
+)
 
 Features = Mapping[str, tf.Tensor]
 """Layer name to features, (1, h, w, C)."""
 
 Network = Callable[[tf.Tensor], Features]
-"""An image (1, h, w, 3) in [0, 1] to its features; see `tfstyle.extractor.vgg19`."""
+"""An image (1, h, w, 3) in [0, 1] to its features; see `tfstyle.vgg.extractor.vgg19`."""
 
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tfstyle
-from tfstyle import device
-from tfstyle.config import StyleConfig
-from tfstyle.pyramid import schedule
-from tfstyle.weights import sha256, weights_path
+from tfstyle.system import devices as device
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.schedule import schedule
+from tfstyle.vgg.weights import sha256, weights_path
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.engine.stage import Step
 
 Record = dict[str, Any]
 

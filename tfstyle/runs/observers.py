@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 from tqdm import tqdm
 
-from tfstyle.checkpoint import save_checkpoint
-from tfstyle.config import StyleConfig
-from tfstyle.files import naming, replacing
+from tfstyle.runs.checkpoint import save_checkpoint
+from tfstyle.config.schema import StyleConfig
+from tfstyle.system.files import naming, replacing
 from tfstyle.images import fit_size, resize, save_film, save_image, to_uint8
 
 if TYPE_CHECKING:
-    from tfstyle.stage import Step
+    from tfstyle.engine.stage import Step
 
 Observer = Callable[["Step"], object]
 

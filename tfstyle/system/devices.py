@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tfstyle.quiet import quiet_stderr
+from tfstyle.system.quiet import quiet_stderr
 
 
 @contextlib.contextmanager

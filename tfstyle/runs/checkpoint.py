@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tfstyle.config import STARTS, StyleConfig
-from tfstyle.files import replacing
+from tfstyle.config.schema import STARTS, StyleConfig
+from tfstyle.system.files import replacing
 
 DAMAGE = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle.config import STARTS, StyleConfig, min_side
+from tfstyle.config.schema import STARTS, StyleConfig, min_side
+from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import (
     MAX_MEGAPIXELS,
-    Keepsakes,
+    Metadata,
     fit_size,
     load_image,
-    load_keepsakes,
+    load_metadata,
     resize,
 )
-from tfstyle.pyramid import Scale, schedule
-from tfstyle.weights import weights_path
+from tfstyle.vgg.weights import weights_path
 
 Picture = np.ndarray
 """RGB, float32, in [0, 1], shape (height, width, 3)."""
@@ -31,7 +31,7 @@ class Inputs:
     content: Picture
     styles: Sequence[Picture]
     start: Picture | None = None  # only where the config's `init` is a file
-    keep: Keepsakes | None = None  # of the content, for the result's file
+    keep: Metadata | None = None  # of the content, for the result's file
 
 
 def checksums(inputs: Inputs) -> dict[str, str]:
@@ -74,7 +74,7 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
         content=load(path, most),
         styles=[load(str(style.path), most) for style in config.styles],
         start=load_start(config, load),
-        keep=load_keepsakes(path, output.profile, output.location, most),
+        keep=load_metadata(path, output.profile, output.location, most),
     )
     check_inputs(config, inputs)
     return inputs

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfstyle.checkpoint import Checkpoint
-from tfstyle.config import StyleConfig
-from tfstyle.inputs import Inputs, Picture, as_picture, check_inputs, load_start
-from tfstyle.objective import Losses
-from tfstyle.setting import choose_setting
-from tfstyle.stage import Build, Step, make_network, open_stage
-from tfstyle.tiling import OnTile
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.context import choose_setting
+from tfstyle.engine.inputs import Inputs, Picture, as_picture, check_inputs, load_start
+from tfstyle.engine.stage import Build, Step, make_network, open_stage
+from tfstyle.objective.tiled import OnTile
+from tfstyle.objective.whole import Losses
+from tfstyle.runs.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)

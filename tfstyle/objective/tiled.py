@@ -10,7 +10,7 @@ whole picture, and the exact gradient, can be had tile by tile:
    its variation, added into the image's gradient.
 
 A layer sees further than a tile, so each comes with a halo (see
-`tfstyle.extractor.tile_network`), whose gradient is that of the neighbours' pixels.
+`tfstyle.vgg.extractor.tile_network`), whose gradient is that of the neighbours' pixels.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,10 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle import config
-from tfstyle.extractor import TileNetwork, tile_network
-from tfstyle.losses import by_position, style_loss, total_variation
-from tfstyle.objective import (
+from tfstyle.config import schema as config
+from tfstyle.objective.losses import by_position, style_loss, total_variation
+from tfstyle.objective.whole import (
     FIRST_LOSS_SCALE,
     Losses,
     active,
@@ -35,7 +34,8 @@ from tfstyle.objective import (
     sums_variation,
     weigh,
 )
-from tfstyle.replicas import Replicas
+from tfstyle.system.replicas import Replicas
+from tfstyle.vgg.extractor import TileNetwork, tile_network
 
 OnTile = Callable[[int, int], object]
 """Called after each tile with those done and those to do in the evaluation."""
@@ -81,12 +81,12 @@ def _intervals(length: int, size: int, stride: int) -> Iterator[tuple[int, int]]
 
 
 class TiledObjective:
-    """The objective of one size, as `tfstyle.objective.Objective`, in bounded memory.
+    """The objective of one size, as `tfstyle.objective.whole.Objective`, in bounded memory.
 
     Value and gradient are those of the whole picture but for rounding.
 
     Args:
-        network: from `tfstyle.extractor.vgg19`.
+        network: from `tfstyle.vgg.extractor.vgg19`.
         options: formulation, layers and weights; some layer counts.
         content: (1, h, w, 3), in [0, 1].
         styles: images (1, h', w', 3), each with its own size, and their weights.

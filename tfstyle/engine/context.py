@@ -6,13 +6,13 @@ import math
 import warnings
 from dataclasses import dataclass
 
-from tfstyle import device
-from tfstyle.checkpoint import Checkpoint
-from tfstyle.config import StyleConfig
-from tfstyle.inputs import Inputs, size_at
-from tfstyle.memory import SLOWER, Plan, Sizes, make_plan
-from tfstyle.pyramid import Scale, schedule
-from tfstyle.replicas import all_replicas
+from tfstyle.config.schema import StyleConfig
+from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
+from tfstyle.engine.schedule import Scale, schedule
+from tfstyle.runs.checkpoint import Checkpoint
+from tfstyle.system import devices as device
+from tfstyle.system.replicas import all_replicas
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Setting:
         return schedule(self.config.pyramid, self.config.size)
 
     def plan(self, scale: Scale) -> Plan:
-        """Choose how a size is computed within the memory; see `tfstyle.memory`.
+        """Choose how a size is computed within the memory; see `tfstyle.engine.plan`.
 
         Raises:
             ValueError: if it does not fit.
