@@ -18,7 +18,7 @@ from absl import flags
 
 from tfstyle.cli.command import command
 from tfstyle.cli.options import overrides_from_flags
-from tfstyle.config.schema import parse_override
+from tfstyle.config.loading import parse_override
 from tfstyle.studies.grid import run_study
 from tfstyle.studies.study import load_study
 

@@ -26,11 +26,13 @@ import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.config.schema import VGG19_LAYERS, StyleConfig, load_config
+from tfstyle.config.loading import load_config
+from tfstyle.config.schema import StyleConfig
 from tfstyle.engine.inputs import Inputs, Picture, load_inputs, size_at
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import resize, to_uint8
 from tfstyle.system.devices import fastest_precision, prepare, quiet_import
+from tfstyle.vgg.layers import VGG19_LAYERS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output", "docs", "Folder for benchmarks.md and the plot.")

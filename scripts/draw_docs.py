@@ -14,7 +14,8 @@ from pathlib import Path
 
 from absl import flags
 
-from tfstyle.cli.command import RunError, command
+from tfstyle.cli.command import command
+from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 
 FLAGS = flags.FLAGS

@@ -16,9 +16,9 @@ import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.config.schema import VGG19_LAYERS
 from tfstyle.images import load_image
 from tfstyle.vgg.extractor import CHANNEL_MEANS, vgg19
+from tfstyle.vgg.layers import VGG19_LAYERS
 
 PHOTOGRAPHS = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.config.schema import load_config
+from tfstyle.config.loading import load_config
 from tfstyle.images import load_image, resize, save_image
 
 flags.DEFINE_string("run_dir", "runs/default", "Folder of a finished run.")

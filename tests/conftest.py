@@ -136,7 +136,7 @@ def loaded():
 @pytest.fixture(scope="session")
 def vgg():
     """The extractor with all 21 layers, average pooling, filters as trained."""
-    from tfstyle.config.schema import VGG19_LAYERS
     from tfstyle.vgg.extractor import vgg19
+    from tfstyle.vgg.layers import VGG19_LAYERS
 
     return vgg19(VGG19_LAYERS)

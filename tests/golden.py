@@ -27,7 +27,7 @@ def smoke_losses():
 
     In float32, whatever the machine is best at.
     """
-    from tfstyle.config.schema import load_config
+    from tfstyle.config.loading import load_config
     from tfstyle.engine.inputs import load_inputs
     from tfstyle.engine.loop import optimize
 

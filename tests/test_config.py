@@ -10,16 +10,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tfstyle.config.schema import (
-    VGG19_LAYERS,
-    Style,
-    StyleConfig,
-    load_config,
-    min_side,
-    parse_override,
-    validate,
-)
+from tfstyle.config.loading import load_config, parse_override
+from tfstyle.config.schema import Style, StyleConfig, validate
 from tfstyle.config.yaml_file import MAX_BYTES
+from tfstyle.vgg.layers import VGG19_LAYERS, min_side
 
 ONE_LINE = r"\A[^\n]+\Z"
 RECIPES = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.config.schema import VGG19_LAYERS, min_side
 from tfstyle.images import load_image, resize
 from tfstyle.vgg import extractor
 from tfstyle.vgg.extractor import load_vgg19, mean_activations, vgg19
+from tfstyle.vgg.layers import VGG19_LAYERS, min_side
 from tfstyle.vgg.weights import weights_path
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}

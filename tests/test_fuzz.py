@@ -30,7 +30,8 @@ import pytest
 import yaml
 from PIL import Image, ImageCms
 
-from tfstyle.config.schema import StyleConfig, load_config, parse_override
+from tfstyle.config.loading import load_config, parse_override
+from tfstyle.config.schema import StyleConfig
 from tfstyle.images import load_image, load_metadata, save_image
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfstyle import StyleConfig
-from tfstyle.config.schema import load_config
+from tfstyle.config.loading import load_config
 from tfstyle.engine.inputs import Inputs
 from tfstyle.images import load_image, load_text
 from tfstyle.optimizers import lbfgs as optimizers

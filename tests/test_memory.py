@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tfstyle.config.schema import StyleConfig, load_config
+from tfstyle.config.loading import load_config
+from tfstyle.config.schema import StyleConfig
 from tfstyle.engine.plan import Sizes, at_once, halo, make_plan
 from tfstyle.system import devices as device
 

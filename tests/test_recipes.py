@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.config.schema import load_config
+from tfstyle.config.loading import load_config
 from tfstyle.engine.stage import make_network
 from tfstyle.images import resize
 from tfstyle.objective.whole import Objective, measure_targets

@@ -23,7 +23,7 @@ import pytest
 from absl.testing import flagsaver
 
 from tfstyle import run
-from tfstyle.config.schema import load_config
+from tfstyle.config.loading import load_config
 from tfstyle.images import load_image, load_text, save_image
 from tfstyle.runs import job
 from tfstyle.runs.observers import Bar

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tfstyle import StyleConfig
-from tfstyle.config.schema import load_config
+from tfstyle.config.loading import load_config
 from tfstyle.runs.folder import check_folder, opened_folder
 from tfstyle.system.files import write_text
 

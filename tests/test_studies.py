@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tfstyle.cli.command import RunError
 from tfstyle.config.schema import StyleConfig
 from tfstyle.engine.inputs import load_inputs
+from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 from tfstyle.runs import job
 from tfstyle.studies import grid, runs

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from tfstyle.cli.command import RunError, command, complain
+from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import config_from_flags
+from tfstyle.errors import RunError
 
 if TYPE_CHECKING:
     from tfstyle.config.schema import StyleConfig

@@ -9,14 +9,11 @@ from collections.abc import Callable, Sequence
 from absl import flags
 
 import tfstyle
+from tfstyle.errors import RunError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
 flags.DEFINE_bool("version", False, "Show the version.")
-
-
-class RunError(RuntimeError):
-    """Something went wrong on the way; what a step or more had done was saved."""
 
 
 def command(

@@ -33,7 +33,8 @@ def config_from_flags() -> "StyleConfig":
     Raises:
         ValueError: for a bad file, key or value.
     """
-    from tfstyle.config.schema import StyleConfig, load_config
+    from tfstyle.config.loading import load_config
+    from tfstyle.config.schema import StyleConfig
 
     config = load_config(FLAGS.config) if FLAGS.config is not None else StyleConfig()
     return config.with_overrides(overrides_from_flags())
@@ -48,7 +49,7 @@ def overrides_from_flags() -> dict[str, Any]:
         ValueError: for a --set that is no KEY=VALUE, or that sets what one of the other
             flags sets as well.
     """
-    from tfstyle.config.schema import parse_override
+    from tfstyle.config.loading import parse_override
 
     overrides = dict(parse_override(text) for text in FLAGS.set)
     for flag, key, value in (

@@ -1,1 +1,18 @@
-""""""
+"""Every option, typed: YAML files and overrides in, one frozen `StyleConfig` out.
+
+The schema, the reading of files, and the line that says what is wrong with one. Loads
+no TensorFlow, so a mistake is reported within a fraction of a second.
+"""
+
+from tfstyle.config.loading import load_config, locate, locate_paths, parse_override
+from tfstyle.config.schema import STARTS, Section, StyleConfig
+
+__all__ = [
+    "STARTS",
+    "Section",
+    "StyleConfig",
+    "load_config",
+    "locate",
+    "locate_paths",
+    "parse_override",
+]

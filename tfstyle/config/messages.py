@@ -1,7 +1,7 @@
 """What people read when an option is wrong: one line, short, and with a way out."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -72,12 +72,6 @@ def _example(model: Any, location: Sequence[int | str]) -> str:
         keys = [f"{name}: {value}" for name, value in defaults.items() if value]
         example = str((field.examples or [f"{{{keys[0]}}}" if keys else ""])[0])
     return example
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the phrase "; did you mean ...?" if `name` resembles a `known` one."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def short(value: Any) -> str:

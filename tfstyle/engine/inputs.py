@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle.config.schema import STARTS, StyleConfig, min_side
+from tfstyle.config.schema import STARTS, StyleConfig
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import (
     MAX_MEGAPIXELS,
@@ -18,6 +18,7 @@ from tfstyle.images import (
     load_metadata,
     resize,
 )
+from tfstyle.vgg.layers import layer
 from tfstyle.vgg.weights import weights_path
 
 Picture = np.ndarray
@@ -134,7 +135,7 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
 
 
 def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:
-    needed = max((min_side(layer) for layer in config.objective.layers), default=1)
+    needed = max((layer(name).min_side for name in config.objective.layers), default=1)
     deepest = (
         config.objective.layers[-1] if config.objective.layers else "the objective"
     )

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tfstyle.config.schema import VGG19_LAYERS, Optimizer, StyleConfig
+from tfstyle.config.schema import Optimizer, StyleConfig
+from tfstyle.vgg.layers import VGG19_LAYERS
 
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 # Fitted to the peaks of runs on a CPU, see docs/posters.md.

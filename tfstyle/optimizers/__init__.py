@@ -1,1 +1,1 @@
-""""""
+"""How the pixels change: one algorithm a file, all behind one signature."""

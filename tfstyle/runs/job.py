@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tfstyle
 from tfstyle.system import devices as device
 from tfstyle.runs.checkpoint import Checkpoint, remove_checkpoints
-from tfstyle.cli.command import RunError
+from tfstyle.errors import RunError
 from tfstyle.config.schema import StyleConfig
 from tfstyle.system.files import write_text
 from tfstyle.images import Metadata, check_film, save_image

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config.messages import nearest
-from tfstyle.config.schema import VGG19_LAYERS, StyleConfig, min_side
+from tfstyle.config.schema import StyleConfig
 from tfstyle.engine.inputs import Picture, size_at
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import resize, save_image
@@ -15,6 +14,8 @@ from tfstyle.runs.folder import check_writable
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 from tfstyle.system.devices import quiet_import
+from tfstyle.vgg.layers import LAYERS
+from tfstyle.vgg.layers import layer as known_layer
 
 Maps = NDArray[np.float32]
 """Features of one layer, (h, w, C)."""
@@ -45,7 +46,9 @@ def draw_feature_maps(
     picture = resize(content, *size_at(Scale(config.size, 1), content))
     check_layer(layer, channel, picture)
     check_writable(folder)
-    blocks = [each for each in FIRST_LAYERS if min_side(each) <= min(picture.shape[:2])]
+    blocks = [
+        each for each in FIRST_LAYERS if LAYERS[each].min_side <= min(picture.shape[:2])
+    ]
     features = extract(config, picture, [layer, *blocks])
     folder.mkdir(parents=True, exist_ok=True)
     sheet, overview = folder / "sheet.png", folder / "blocks.png"
@@ -63,21 +66,16 @@ def check_layer(layer: str, channel: int | None, picture: Picture) -> None:
     Raises:
         ValueError: if not.
     """
-    if layer not in VGG19_LAYERS:
-        raise ValueError(
-            f"{layer!r} is no layer of VGG19{nearest(layer, VGG19_LAYERS)}; "
-            "choose from block1_conv1 ... block5_pool"
-        )
-    channels = min(64 << (int(layer[len("block")]) - 1), 512)
+    needed, channels = known_layer(layer).min_side, known_layer(layer).channels
     if channel is not None and not 0 <= channel < channels:
         raise ValueError(
             f"{layer} has no channel {channel}; choose 0 to {channels - 1}"
         )
     height, width = picture.shape[:2]
-    if min(height, width) < min_side(layer):
+    if min(height, width) < needed:
         raise ValueError(
             f"the picture has {width} x {height} pixels, but {layer} needs at least "
-            f"{min_side(layer)} x {min_side(layer)}; raise --size"
+            f"{needed} x {needed}; raise --size"
         )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfstyle.cli.command import RunError, complain
+from tfstyle.cli.command import complain
 from tfstyle.engine.inputs import Inputs, Picture, load_inputs
+from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 from tfstyle.runs.folder import check_writable
 from tfstyle.runs.observers import Bar, Observer, describe

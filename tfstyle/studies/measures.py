@@ -5,12 +5,13 @@ import math
 import numpy as np
 
 from tfstyle.config.schema import Objective as Options
-from tfstyle.config.schema import StyleConfig, min_side
+from tfstyle.config.schema import StyleConfig
 from tfstyle.engine.context import Setting, choose_limit
 from tfstyle.engine.inputs import Inputs, Picture, size_at
 from tfstyle.engine.schedule import Scale
 from tfstyle.engine.stage import AnyObjective, Build, make_objective, to_tensor
 from tfstyle.images import resize, to_uint8
+from tfstyle.vgg.layers import layer
 
 
 def psnr(image: Picture, reference: Picture) -> float:
@@ -79,4 +80,6 @@ def ruler_options(inputs: Inputs, scale: Scale) -> Options:
 
 
 def _fitting(layers: dict[str, float], side: int) -> dict[str, float]:
-    return {name: weight for name, weight in layers.items() if min_side(name) <= side}
+    return {
+        name: weight for name, weight in layers.items() if layer(name).min_side <= side
+    }

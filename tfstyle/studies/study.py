@@ -21,14 +21,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from tfstyle.config.loading import load_config, locate, locate_paths
 from tfstyle.config.messages import explain, short
-from tfstyle.config.schema import (
-    Section,
-    StyleConfig,
-    load_config,
-    locate,
-    locate_paths,
-)
+from tfstyle.config.schema import Section, StyleConfig
 from tfstyle.config.yaml_file import read_yaml
 
 Overrides = Mapping[str, Any]

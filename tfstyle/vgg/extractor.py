@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config.messages import nearest
-from tfstyle.config.schema import VGG19_LAYERS
+from tfstyle.errors import nearest
+from tfstyle.vgg.layers import VGG19_LAYERS
 from tfstyle.vgg.weights import BUNDLED_SHA256, bundled_file, sha256, weights_path
 
 CHANNEL_MEANS = "vgg19_mean_activations.npz"
