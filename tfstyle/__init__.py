@@ -9,15 +9,23 @@ Importing tfstyle loads no TensorFlow; the first call of `stylize` does.
 
 from typing import TYPE_CHECKING, Any
 
-from tfstyle.config.schema import StyleConfig
+from tfstyle.config import StyleConfig
 
 if TYPE_CHECKING:
-    from tfstyle.engine.loop import Result, stylize
-    from tfstyle.engine.stage import Step
+    from tfstyle.api import Result, Stop, stylize
+    from tfstyle.engine.state import Step
     from tfstyle.images import load_image, save_image
 
 __version__ = "0.1.0"
-__all__ = ["Result", "Step", "StyleConfig", "load_image", "save_image", "stylize"]
+__all__ = [
+    "Result",
+    "Step",
+    "Stop",
+    "StyleConfig",
+    "load_image",
+    "save_image",
+    "stylize",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,10 +33,12 @@ def __getattr__(name: str) -> Any:
         from tfstyle import images
 
         return getattr(images, name)
-    if name in ("Result", "Step", "stylize"):
-        from tfstyle.system.devices import quiet_import
+    if name in ("Result", "Stop", "stylize"):
+        from tfstyle import api
 
-        with quiet_import():
-            from tfstyle.engine import loop as transfer
-        return getattr(transfer, name)
+        return getattr(api, name)
+    if name == "Step":
+        from tfstyle.engine.state import Step
+
+        return Step
     raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")

@@ -5,10 +5,24 @@ no TensorFlow, so a mistake is reported within a fraction of a second.
 """
 
 from tfstyle.config.loading import load_config, locate, locate_paths, parse_override
-from tfstyle.config.schema import STARTS, Section, StyleConfig
+from tfstyle.config.schema import (
+    STARTS,
+    STYLE_LOSSES,
+    Extractor,
+    Objective,
+    Optimizer,
+    Pyramid,
+    Section,
+    StyleConfig,
+)
 
 __all__ = [
     "STARTS",
+    "STYLE_LOSSES",
+    "Extractor",
+    "Objective",
+    "Optimizer",
+    "Pyramid",
     "Section",
     "StyleConfig",
     "load_config",

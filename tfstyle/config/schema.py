@@ -80,11 +80,23 @@ def _layer(name: str) -> str:
     return name
 
 
+STYLE_LOSSES = ["gram", "moments"]
+"""What style may be matched by; the formulas are in `tfstyle.objective.terms`."""
+
+
+def _style_loss(name: str) -> str:
+    if name not in STYLE_LOSSES:
+        known = ", ".join(STYLE_LOSSES)
+        raise ValueError(f"it should be one of {known}{nearest(name, STYLE_LOSSES)}")
+    return name
+
+
 Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Integer = Annotated[int, BeforeValidator(_number)]
 Weight = Annotated[Float, Field(ge=0)]
 File = Annotated[str, BeforeValidator(_file)]
 Tile = Annotated[Literal["auto", "off"] | int, BeforeValidator(_tile)]
+StyleLoss = Annotated[str, AfterValidator(_style_loss)]
 Layers = dict[Annotated[str, AfterValidator(_layer)], Weight]
 
 
@@ -128,7 +140,7 @@ class Objective(Section):
     style_layers: Annotated[Layers, Field(examples=["{block1_conv1: 1}"])] = {
         f"block{block}_conv1": 0.2 for block in range(1, 6)
     }
-    style_loss: Literal["gram"] = "gram"
+    style_loss: StyleLoss = "gram"
     tv_weight: Weight = 1.0
     tv_reduction: Literal["auto", "mean", "sum"] = "auto"
 
@@ -142,18 +154,31 @@ class Objective(Section):
         return self
 
     @property
+    def active_content(self) -> dict[str, float]:
+        """The content layers that count: both weights are above zero."""
+        return _active(self.content_weight, self.content_layers)
+
+    @property
+    def active_style(self) -> dict[str, float]:
+        """The style layers that count."""
+        return _active(self.style_weight, self.style_layers)
+
+    @property
     def layers(self) -> list[str]:
-        """The layers that some weight above zero asks for, from shallow to deep."""
-        wanted = {
-            name
-            for weight, layers in (
-                (self.content_weight, self.content_layers),
-                (self.style_weight, self.style_layers),
-            )
-            for name, layer_weight in layers.items()
-            if weight * layer_weight > 0
-        }
+        """The layers that count, from shallow to deep."""
+        wanted = self.active_content | self.active_style
         return [name for name in VGG19_LAYERS if name in wanted]
+
+    @property
+    def sums_variation(self) -> bool:
+        """Whether the variation is a sum over pixels, as in `paper`, or a mean."""
+        if self.tv_reduction == "auto":
+            return self.formulation == "paper"
+        return self.tv_reduction == "sum"
+
+
+def _active(weight: float, layers: Mapping[str, float]) -> dict[str, float]:
+    return {name: each for name, each in layers.items() if weight * each > 0}
 
 
 class Optimizer(Section):
@@ -221,6 +246,11 @@ class StyleConfig(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Memory = Memory()
     output: Output = Output()
+
+    @property
+    def starts_by_name(self) -> bool:
+        """Whether `init` is one of `STARTS`, not the path of a picture."""
+        return self.init in STARTS
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "StyleConfig":
         """Return this config with dotted keys such as "objective.tv_weight" replaced.

@@ -6,17 +6,18 @@ import math
 import warnings
 from dataclasses import dataclass
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs, ScaledInputs
 from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
 from tfstyle.engine.schedule import Scale, schedule
-from tfstyle.runs.checkpoint import Checkpoint
-from tfstyle.system import devices as device
+from tfstyle.engine.state import State
+from tfstyle.system.memory import memory_limit_gib
+from tfstyle.system.precision import fastest_precision
 from tfstyle.system.replicas import all_replicas
 
 
 @dataclass(frozen=True)
-class Setting:
+class Context:
     """What holds for the whole run, or until it goes on in float32."""
 
     config: StyleConfig
@@ -29,24 +30,25 @@ class Setting:
         """The sizes that the run passes through."""
         return schedule(self.config.pyramid, self.config.size)
 
+    def scaled(self, scale: Scale) -> ScaledInputs:
+        """Return the pictures of a size."""
+        return ScaledInputs(self.config, self.inputs, scale)
+
     def plan(self, scale: Scale) -> Plan:
         """Choose how a size is computed within the memory; see `tfstyle.engine.plan`.
 
         Raises:
             ValueError: if it does not fit.
         """
-        config, inputs = self.config, self.inputs
-        styles = zip(config.styles, inputs.styles, strict=True)
+        scaled, inputs = self.scaled(scale), self.inputs
         pictures = [inputs.content, *inputs.styles, inputs.start]
         sizes = Sizes(
-            *size_at(scale, inputs.content),
-            styles=tuple(
-                size_at(scale, each, options.scale) for options, each in styles
-            ),
+            *scaled.size,
+            styles=tuple(scaled.style_sizes),
             originals=sum(each.nbytes for each in pictures if each is not None),
         )
         replicas = all_replicas().count
-        return make_plan(config, sizes, self.precision, self.limit_gib, replicas)
+        return make_plan(self.config, sizes, self.precision, self.limit_gib, replicas)
 
     @functools.cached_property
     def work(self) -> list[float]:
@@ -86,35 +88,34 @@ class Setting:
             return False
         return (again.tile, again.optimizer) == (None, plan.optimizer)
 
-    def in_float32(self) -> "Setting":
+    def in_float32(self) -> "Context":
         """Return the same with a network that computes in float32."""
         return dataclasses.replace(self, precision="float32")
 
 
-def choose_setting(
-    config: StyleConfig, inputs: Inputs, resume: Checkpoint | None = None
-) -> Setting:
-    """Prepare TensorFlow's devices and choose what they do best, or did before.
+def choose_context(
+    config: StyleConfig, inputs: Inputs, state: State | None = None
+) -> Context:
+    """Choose what TensorFlow's devices do best, or did when a run reached a state.
 
     Raises:
         ValueError: if the devices cannot be used.
     """
-    device.prepare()
     all_replicas()  # before anything else is computed
-    if resume:
-        return Setting(config, inputs, resume.precision, resume.limit_gib)
-    return Setting(config, inputs, choose_precision(config), choose_limit(config))
+    if state:
+        return Context(config, inputs, state.precision, state.limit_gib)
+    return Context(config, inputs, choose_precision(config), choose_limit(config))
 
 
 def choose_precision(config: StyleConfig) -> str:
     """Return the precision to compute in: for "auto", the fastest good one here."""
     if config.precision != "auto":
         return config.precision
-    fastest = device.fastest_precision()
-    # Processes that share a run must agree.
+    fastest = fastest_precision()
+    # Processes that work on one run must agree.
     return fastest if all_replicas().least(fastest != "float32") else "float32"
 
 
 def choose_limit(config: StyleConfig) -> float:
     """Return how much memory the run may take, in GiB."""
-    return all_replicas().least(device.memory_limit_gib(config.memory.limit_gib))
+    return all_replicas().least(memory_limit_gib(config.memory.limit_gib))

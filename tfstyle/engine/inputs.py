@@ -1,28 +1,16 @@
-"""The pictures of a run, decoded and checked before TensorFlow is imported."""
+"""The pictures of a run: as they were read, and resized to one of its sizes."""
 
+import functools
 import hashlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from tfstyle.config.schema import STARTS, StyleConfig
+from tfstyle.config import StyleConfig
 from tfstyle.engine.schedule import Scale, schedule
-from tfstyle.images import (
-    MAX_MEGAPIXELS,
-    Metadata,
-    fit_size,
-    load_image,
-    load_metadata,
-    resize,
-)
+from tfstyle.images import Picture, fit_size, resize
 from tfstyle.vgg.layers import layer
-from tfstyle.vgg.weights import weights_path
-
-Picture = np.ndarray
-"""RGB, float32, in [0, 1], shape (height, width, 3)."""
 
 
 @dataclass(frozen=True)
@@ -32,85 +20,46 @@ class Inputs:
     content: Picture
     styles: Sequence[Picture]
     start: Picture | None = None  # only where the config's `init` is a file
-    keep: Metadata | None = None  # of the content, for the result's file
+
+    @functools.cached_property
+    def checksums(self) -> dict[str, str]:
+        """A short checksum of each picture's pixels, by its place in the config."""
+        named = [("content", self.content), ("init", self.start)]
+        named += [(f"styles.{i}", style) for i, style in enumerate(self.styles)]
+        return {
+            name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
+            for name, picture in named
+            if picture is not None
+        }
 
 
-def checksums(inputs: Inputs) -> dict[str, str]:
-    """Return a short checksum of each picture's pixels, by its place in the config."""
-    named = [("content", inputs.content), ("init", inputs.start)]
-    named += [(f"styles.{i}", style) for i, style in enumerate(inputs.styles)]
-    return {
-        name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
-        for name, picture in named
-        if picture is not None
-    }
+@dataclass(frozen=True)
+class ScaledInputs:
+    """The pictures of one size, each resized from its original, once."""
 
+    config: StyleConfig
+    inputs: Inputs
+    scale: Scale
 
-Load = Callable[[str, float], Picture]
-"""The path of a picture, and the most megapixels it may have, to its pixels."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the content image and so of the result."""
+        return size_at(self.scale, self.inputs.content)
 
+    @functools.cached_property
+    def content(self) -> Picture:
+        """The content image."""
+        return resize(self.inputs.content, *self.size)
 
-def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
-    """Read the pictures that the config names.
+    @property
+    def style_sizes(self) -> list[tuple[int, int]]:
+        """Height and width of each style image."""
+        pairs = zip(self.config.styles, self.inputs.styles, strict=True)
+        return [size_at(self.scale, picture, each.scale) for each, picture in pairs]
 
-    Args:
-        config: with the paths.
-        load: reads one; several runs may share one that remembers.
-
-    Raises:
-        ValueError: if a path is missing, a file is no picture or larger than
-            `memory.max_megapixels`, or one is too small for the layers of the objective
-            at some size of the schedule.
-    """
-    if config.content.path is None:
-        raise ValueError("no content picture; give --content PATH or set content.path")
-    for i, style in enumerate(config.styles):
-        if style.path is None:
-            raise ValueError(f"styles.{i} has no path; set it, or give --style PATH")
-    if config.extractor.weights != "imagenet":
-        weights_path(config.extractor.weights)
-    most, output = config.memory.max_megapixels, config.output
-    path = config.content.path
-    inputs = Inputs(
-        content=load(path, most),
-        styles=[load(str(style.path), most) for style in config.styles],
-        start=load_start(config, load),
-        keep=load_metadata(path, output.profile, output.location, most),
-    )
-    check_inputs(config, inputs)
-    return inputs
-
-
-def load_start(config: StyleConfig, load: Load = load_image) -> Picture | None:
-    """Read the picture to start from, where `init` is the path of one."""
-    if config.init in STARTS:
-        return None
-    return load(config.init, config.memory.max_megapixels)
-
-
-def as_picture(picture: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
-    """Accept an array, or the path of a file with at most so many megapixels.
-
-    Raises:
-        ValueError: unless it is a readable file or an array (height, width, 3), RGB,
-            in [0, 1].
-    """
-    if isinstance(picture, str | os.PathLike):
-        return load_image(picture, max_megapixels)
-    array = np.asarray(picture)
-    if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
-        raise ValueError(
-            f"a picture of shape {array.shape} came, (height, width, 3) is expected; "
-            "give RGB without a batch axis or alpha"
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("a picture with NaN or infinite pixels came; repair it first")
-    if array.dtype == np.uint8 or not 0 <= array.min() <= array.max() <= 1:
-        raise ValueError(
-            f"a picture of {array.dtype} from {array.min()} to {array.max()} came, "
-            "floats in [0, 1] are expected; divide 8-bit pixels by 255"
-        )
-    return array.astype(np.float32)
+    def style(self, index: int) -> Picture:
+        """Return a style image."""
+        return resize(self.inputs.styles[index], *self.style_sizes[index])
 
 
 def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
@@ -167,14 +116,3 @@ def size_at(scale: Scale, picture: Picture, factor: float = 1.0) -> tuple[int, i
     """Return a picture's (height, width) at one scale, its long side times `factor`."""
     height, width, _ = picture.shape
     return fit_size(height, width, max(1, round(scale.size * factor)))
-
-
-def cover(picture: Picture, height: int, width: int) -> Picture:
-    """Fill (height, width) with the picture: its ratio kept, its overhang cut off."""
-    old_height, old_width = picture.shape[:2]
-    factor = max(height / old_height, width / old_width)
-    new_height = max(height, round(old_height * factor))
-    new_width = max(width, round(old_width * factor))
-    top, left = (new_height - height) // 2, (new_width - width) // 2
-    resized = resize(picture, new_height, new_width)
-    return resized[top : top + height, left : left + width]

@@ -6,13 +6,12 @@ remembers less, which costs next to nothing; at last Adam takes its place.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tfstyle.config.schema import Optimizer, StyleConfig
-from tfstyle.vgg.layers import VGG19_LAYERS
+from tfstyle.config import Optimizer, StyleConfig
+from tfstyle.vgg.layers import LAYERS, down_to
 
-CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 # Fitted to the peaks of runs on a CPU, see docs/posters.md.
 BASE_GIB = 0.87  # Python, TensorFlow and the weights
 WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
@@ -199,32 +198,16 @@ def at_once(height: int, width: int, tile: int | None, layers: list[str]) -> int
 
 def halo(layers: list[str]) -> int:
     """Return how many pixels around a tile the features of `layers` depend on."""
-    pixels = 0
-    for name in reversed(_down_to(layers)):
-        pixels = 2 * pixels if name.endswith("pool") else pixels + 1  # 3 x 3 kernels
-    return pixels
+    return max((LAYERS[name].halo for name in layers), default=0)
 
 
 def content_floats_per_pixel(config: StyleConfig) -> float:
     """Return how many numbers per pixel the content's targets are."""
     return sum(
-        _floats(name)
-        for name, weight in config.objective.content_layers.items()
-        if weight * config.objective.content_weight > 0
+        LAYERS[name].floats_per_pixel for name in config.objective.active_content
     )
 
 
 def floats_per_pixel(layers: list[str]) -> float:
     """Return the activations of VGG19 down to the deepest of `layers`, per pixel."""
-    return sum(_floats(name) for name in _down_to(layers))
-
-
-def _down_to(layers: list[str]) -> Sequence[str]:
-    deepest = max((VGG19_LAYERS.index(name) for name in layers), default=-1)
-    return VGG19_LAYERS[: deepest + 1]
-
-
-def _floats(layer: str) -> float:
-    block = int(layer[len("block")])
-    poolings = block if layer.endswith("pool") else block - 1
-    return CHANNELS[block] / float(4**poolings)
+    return sum(layer.floats_per_pixel for layer in down_to(layers))

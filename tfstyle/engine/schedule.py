@@ -26,7 +26,7 @@ def schedule(options: config.Pyramid, size: int) -> list[Scale]:
     a `min_size`, or with one of at least `size`, there is a single scale. Steps are
     counted from the coarsest; a list that is too short repeats its last entry.
 
-    >>> from tfstyle.config.schema import Pyramid
+    >>> from tfstyle.config import Pyramid
     >>> [scale.size for scale in schedule(Pyramid(min_size=128, steps=[9]), 512)]
     [128, 256, 512]
     """

@@ -2,40 +2,38 @@
 
 import numpy as np
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import Inputs, Picture, cover, size_at
-from tfstyle.engine.schedule import Scale
-from tfstyle.images import resize
+from tfstyle.engine.inputs import ScaledInputs
+from tfstyle.images import Picture, cover, resize
 
 
-def start_image(config: StyleConfig, inputs: Inputs, scale: Scale) -> Picture:
+def start_image(scaled: ScaledInputs) -> Picture:
     """Return the picture that the pixels start from, by the config's `init`."""
-    height, width = size_at(scale, inputs.content)
-    if config.init == "content":
-        return resize(inputs.content, height, width)
-    if config.init == "noise":
-        return noise(height, width, config.seed)
-    start = inputs.styles[0] if config.init == "style" else inputs.start
-    assert start is not None  # load_start read it
+    init, inputs = scaled.config.init, scaled.inputs
+    if init == "content":
+        return scaled.content
+    height, width, _ = scaled.content.shape
+    if init == "noise":
+        return noise(height, width, scaled.config.seed)
+    start = inputs.styles[0] if init == "style" else inputs.start
+    if start is None:
+        raise ValueError(f"init is {init!r}, but its picture did not come with it")
     return cover(start, height, width)
 
 
-def enlarge(
-    image: Picture, config: StyleConfig, inputs: Inputs, scale: Scale
-) -> Picture:
+def enlarge(image: Picture, scaled: ScaledInputs) -> Picture:
     """Bring an image to the next scale, with the details that its start has there.
 
     A picture that is merely enlarged is blurred: details that it must have anyway, of
-    the photograph it began with, spare the optimiser a share of its steps. White noise
+    the photograph it began with, spare the optimizer a part of its steps. White noise
     has no details worth having.
     """
-    size = size_at(scale, inputs.content)
+    size = scaled.content.shape[:2]
     if image.shape[:2] == size:
         return image
     enlarged = resize(image, *size)
-    if config.init == "noise":
+    if scaled.config.init == "noise":
         return enlarged
-    start = start_image(config, inputs, scale)
+    start = start_image(scaled)
     blurred = resize(resize(start, *image.shape[:2]), *size)
     return np.clip(enlarged + (start - blurred), 0, 1).astype(np.float32)
 

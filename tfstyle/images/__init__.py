@@ -3,17 +3,20 @@
 An image is RGB (the sRGB color space), float32, in [0, 1], (height, width, 3).
 """
 
-from tfstyle.images.arrays import fit_size, resize, to_uint8
+from tfstyle.images.arrays import Picture, cover, fit_size, resize, to_uint8
 from tfstyle.images.film import check_film, save_film
 from tfstyle.images.lettering import draw_text
 from tfstyle.images.metadata import Metadata, load_metadata
-from tfstyle.images.reading import MAX_MEGAPIXELS, load_image, load_text
+from tfstyle.images.reading import MAX_MEGAPIXELS, as_picture, load_image, load_text
 from tfstyle.images.writing import save_image
 
 __all__ = [
     "MAX_MEGAPIXELS",
     "Metadata",
+    "Picture",
+    "as_picture",
     "check_film",
+    "cover",
     "draw_text",
     "fit_size",
     "load_image",

@@ -9,6 +9,9 @@ from PIL import Image
 
 FloatArray = npt.NDArray[np.float32]
 
+Picture = FloatArray
+"""RGB, in [0, 1], shape (height, width, 3)."""
+
 STRIP = 1 << 20  # values converted at a time, so that no full copy is needed
 
 
@@ -65,6 +68,17 @@ def resize(image: npt.ArrayLike, height: int, width: int) -> FloatArray:
         channel = Image.fromarray(source[..., i].astype(np.float32))
         resized[..., i] = np.asarray(channel.resize((width, height), kernel))
     return np.clip(resized, 0, 1, out=resized)
+
+
+def cover(picture: Picture, height: int, width: int) -> Picture:
+    """Fill (height, width) with the picture: its ratio kept, its overhang cut off."""
+    old_height, old_width = picture.shape[:2]
+    factor = max(height / old_height, width / old_width)
+    new_height = max(height, round(old_height * factor))
+    new_width = max(width, round(old_width * factor))
+    top, left = (new_height - height) // 2, (new_width - width) // 2
+    resized = resize(picture, new_height, new_width)
+    return resized[top : top + height, left : left + width]
 
 
 def to_uint8(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from tfstyle.images.arrays import FloatArray
+from tfstyle.images.arrays import FloatArray, Picture
 from tfstyle.system.quiet import quiet_stderr
 
 StrPath = str | os.PathLike[str]
@@ -73,6 +73,31 @@ def load_image(path: StrPath, max_megapixels: float = MAX_MEGAPIXELS) -> FloatAr
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
     return np.ascontiguousarray(pixels)
+
+
+def as_picture(picture: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """Accept an array, or the path of a file with at most so many megapixels.
+
+    Raises:
+        ValueError: unless it is a readable file or an array (height, width, 3), RGB,
+            in [0, 1].
+    """
+    if isinstance(picture, str | os.PathLike):
+        return load_image(picture, max_megapixels)
+    array = np.asarray(picture)
+    if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        raise ValueError(
+            f"a picture of shape {array.shape} came, (height, width, 3) is expected; "
+            "give RGB without a batch axis or alpha"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("a picture with NaN or infinite pixels came; repair it first")
+    if array.dtype == np.uint8 or not 0 <= array.min() <= array.max() <= 1:
+        raise ValueError(
+            f"a picture of {array.dtype} from {array.min()} to {array.max()} came, "
+            "floats in [0, 1] are expected; divide 8-bit pixels by 255"
+        )
+    return array.astype(np.float32)
 
 
 def load_text(path: StrPath) -> dict[str, str]:

@@ -1,13 +1,37 @@
-"""The terms of the objective: tensors in, one number out; no weights, no network.
+"""Formulas over features and pixels: tensors in, tensors out; no weights, no network.
 
-Shapes: F, P are features (1, h, w, C) of image and content; G, A are Gram matrices
-(C, C) of image and style; M = h w is the number of positions.
+Shapes: F are features (1, h, w, C); M = h w is the number of positions; G = FᵀF / M.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+
+def by_position(features: tf.Tensor) -> tf.Tensor:
+    """Return features (1, h, w, C) as a matrix (M, C) in float32."""
+    return tf.cast(tf.reshape(features, (-1, features.shape[-1])), tf.float32)
+
+
+def positions(features: tf.Tensor) -> tf.Tensor:
+    """Return M of features (1, h, w, C), a float32 scalar."""
+    _, height, width, _ = tf.unstack(tf.shape(features))
+    return tf.cast(height * width, tf.float32)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def channel_products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+    """Return FᵀF, (C, C), of features (M, C).
+
+    The gradient is written out: ∂⟨U, FᵀF⟩ / ∂F = F (U + Uᵀ) is one matrix product,
+    where TensorFlow takes two.
+    """
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(flat, upstream + tf.transpose(upstream))
+
+    return tf.matmul(flat, flat, transpose_a=True), gradient
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
@@ -22,58 +46,28 @@ def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     Returns:
         (C, C), float32 and symmetric.
     """
-    flat = by_position(features)
-    positions = tf.cast(tf.shape(flat)[0], tf.float32)
-    return tf.matmul(flat, flat, transpose_a=True) / positions
+    return channel_products(by_position(features)) / positions(features)
 
 
-def by_position(features: tf.Tensor) -> tf.Tensor:
-    """Return features (1, h, w, C) as a matrix (M, C) in float32."""
-    return tf.cast(tf.reshape(features, (-1, features.shape[-1])), tf.float32)
-
-
-def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Return mean (F - P)²; Gatys et al. (2016, eq. 1) have ½ Σ (F - P)².
-
-    Args:
-        features: F, (1, h, w, C).
-        target: P, the same shape.
-
-    Returns:
-        A scalar, float32, at least 0.
-    """
-    difference = tf.cast(features, tf.float32) - tf.cast(target, tf.float32)
-    return tf.reduce_mean(tf.square(difference))
-
-
-def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Return mean (G - A)² over the C² pairs of channels.
-
-    Gatys et al. (2016, eq. 4) have a quarter of it, with M G and M A in place of means.
-
-    Args:
-        gram: G, (C, C).
-        target: A, (C, C).
-
-    Returns:
-        A scalar, float32, at least 0.
-    """
-    return tf.reduce_mean(tf.square(gram - target))
+def mean_square(values: tf.Tensor) -> tf.Tensor:
+    """Return the mean of squares, a float32 scalar."""
+    return tf.reduce_mean(tf.square(tf.cast(values, tf.float32)))
 
 
 def total_variation(
     image: tf.Tensor, below: int | tf.Tensor = 0, right: int | tf.Tensor = 0
 ) -> tf.Tensor:
-    """Return Σ (|dx| + |dy|) over neighbouring pixels and the three colors.
+    """Return Σ (|dx| + |dy|) over neighboring pixels and the three colors.
 
-    A checkerboard of 0 and 1 in one color has 1 for each pair of neighbours.
+    Anisotropic total variation (Rudin, Osher & Fatemi 1992 have the isotropic one). A
+    checkerboard of 0 and 1 in one color has 1 for each pair of neighbors.
 
     The gradient is written out because TensorFlow adds up the four differences of a
     pixel in the order in which they happen to be ready: runs would differ by rounding.
 
     Args:
         image: (1, h, w, 3), in [0, 1].
-        below: the last so many rows are those of a neighbouring tile: differences
+        below: the last so many rows are those of a neighboring tile: differences
             that lead to them count, those among them do not.
         right: the same for columns.
 
@@ -81,7 +75,7 @@ def total_variation(
         A scalar, float32, at least 0: a sum; divided by 3 h w it is a mean.
     """
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def variation(image: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
         rows, columns = tf.shape(image)[1] - below, tf.shape(image)[2] - right
         across = image[:, :rows, 1:] - image[:, :rows, :-1]

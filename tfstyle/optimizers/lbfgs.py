@@ -1,163 +1,32 @@
-"""Adam and L-BFGS behind one signature; both keep the image inside [0, 1].
-
-An optimizer owns the image. `start` evaluates it, each `step` changes it and returns
-the losses of the image as it is now, which is the one that would be saved. All vectors
-stay in TensorFlow, on the device that it chose; only scalars reach Python. All that a
-step changes is changed by one graph, which no interrupt can cut in two.
-"""
+"""Limited-memory BFGS inside [0, 1]."""
 
 import math
-import warnings
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config import schema as config
-from tfstyle.objective.whole import Losses
+from tfstyle import config
+from tfstyle.optimizers.base import (
+    MAX_TRIALS,
+    Base,
+    State,
+    ValueAndGradient,
+    is_finite,
+    nothing_finite,
+    vector,
+    warn_not_finite,
+)
 
-ValueAndGradient = Callable[[tf.Tensor], tuple[Losses, tf.Tensor]]
-State = dict[str, np.ndarray]
-
-
-class Optimizer(Protocol):
-    """What the loop and the checkpoints know of an optimizer."""
-
-    image: tf.Variable  # (1, h, w, 3), in [0, 1]
-    evaluations: int  # of the objective, so far
-
-    @property
-    def losses(self) -> Losses:
-        """Of the image as it is."""
-
-    @property
-    def steps(self) -> int:
-        """How many changed the image."""
-
-    @property
-    def converged(self) -> bool:
-        """Whether steps do not improve the image any more."""
-
-    def start(self) -> None:
-        """Evaluate the image as it is."""
-
-    def step(self) -> None:
-        """Improve the image."""
-
-    def state(self) -> State:
-        """Return all that a later `restore` needs to go on exactly as before."""
-
-    def restore(self, state: State) -> None:
-        """Go back to a `state` of an optimizer with the same options and image size."""
+PATIENCE = 10  # steps that together lower the total by less than the tolerance
+SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
+FIRST_CHANGE = 0.01  # mean change of a pixel in the first step, a fraction of its range
+MIN_COSINE = 1e-6  # between s and y, for the pair to be used
+TINY = 1e-30  # keeps quotients finite at a stationary point
+CHUNK = 1 << 16  # numbers of each vector that are looked at together
 
 
-def make_optimizer(
-    options: config.Optimizer, value_and_gradient: ValueAndGradient, image: tf.Tensor
-) -> Optimizer:
-    """Return the optimizer that `options` names, at an image (1, h, w, 3) in [0, 1]."""
-    kind = Adam if options.name == "adam" else LBFGS
-    return kind(options, value_and_gradient, image)
-
-
-class Adam:
-    """Kingma & Ba (2015, algorithm 1), as Keras writes it; steps end in [0, 1].
-
-    Written out because a step must be taken back if it leads nowhere finite: moments
-    and image change only once the new image has been evaluated.
-    """
-
-    def __init__(
-        self,
-        options: config.Optimizer,
-        value_and_gradient: ValueAndGradient,
-        image: tf.Tensor,
-    ) -> None:
-        self.image = tf.Variable(image)
-        self.evaluations = 0
-        self.converged = False
-        self._options = options
-        self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
-        self._gradient = tf.Variable(tf.zeros_like(image))
-        self._mean = tf.Variable(tf.zeros_like(image))
-        self._square = tf.Variable(tf.zeros_like(image))
-        self._steps = tf.Variable(0, dtype=tf.int64)
-        self._value_and_gradient = value_and_gradient
-
-    @property
-    def losses(self) -> Losses:
-        return Losses(*self._losses.numpy())
-
-    @property
-    def steps(self) -> int:
-        return int(self._steps)
-
-    def start(self) -> None:
-        losses, gradient = self._evaluate(self.image.read_value())
-        self._losses.assign(tf.stack(losses))
-        self._gradient.assign(gradient)
-
-    def step(self) -> None:
-        length = 1.0
-        for _ in range(MAX_TRIALS):
-            image = self._move(tf.constant(length))
-            losses, gradient = self._evaluate(image)
-            if _finite(losses, gradient):
-                self._accept(losses, image, gradient)
-                return
-            _say_taken_back(self.steps)
-            length /= 2
-        raise _nothing_finite(self.steps)
-
-    def state(self) -> State:
-        return _save(self._variables(), self)
-
-    def restore(self, state: State) -> None:
-        _restore(self._variables(), self, state)
-
-    def _variables(self) -> dict[str, tf.Variable]:
-        return {
-            "image": self.image,
-            "losses": self._losses,
-            "gradient": self._gradient,
-            "mean": self._mean,
-            "square": self._square,
-            "steps": self._steps,
-        }
-
-    def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
-        self.evaluations += 1
-        return self._value_and_gradient(image)
-
-    def _moments(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the decaying means of the gradient and of its square."""
-        options, gradient = self._options, self._gradient
-        mean = self._mean + (gradient - self._mean) * (1 - options.beta_1)
-        square = self._square + (gradient**2 - self._square) * (1 - options.beta_2)
-        return mean, square
-
-    @tf.function(autograph=False)
-    def _move(self, length: tf.Tensor) -> tf.Tensor:
-        options = self._options
-        time = tf.cast(self._steps + 1, tf.float32)
-        unbiased = tf.sqrt(1 - options.beta_2**time) / (1 - options.beta_1**time)
-        mean, square = self._moments()
-        move = options.learning_rate * unbiased * mean
-        move /= tf.sqrt(square) + options.epsilon
-        return tf.clip_by_value(self.image - length * move, 0.0, 1.0)
-
-    @tf.function(autograph=False)
-    def _accept(self, losses: Losses, image: tf.Tensor, gradient: tf.Tensor) -> None:
-        mean, square = self._moments()
-        self._mean.assign(mean)
-        self._square.assign(square)
-        self._steps.assign_add(1)
-        self.image.assign(image)
-        self._losses.assign(tf.stack(losses))
-        self._gradient.assign(gradient)
-
-
-class LBFGS:
+class LBFGS(Base):
     """Limited-memory BFGS (Liu & Nocedal 1989), projected onto [0, 1].
 
     Pixels at a bound that the gradient pushes outwards are held for the step; the
@@ -165,9 +34,10 @@ class LBFGS:
     projection, Bertsekas 1982), and the line search bends the path at the bounds, so
     that each value it sees is that of a picture that could be saved.
 
-    The last `history` moves s and gradient changes y are kept as variables of (1, h, w,
-    3), made when they are first needed and then used in turn. Each is read by a graph
-    call of its own, so that no more than one pair is in memory a second time.
+    The direction is a combination of the last `history` pairs s (how the image changed)
+    and y (how its gradient did) and the gradient, whose coefficients depend on their
+    inner products alone (vector-free L-BFGS, Chen, Wang & Zhou 2014): the vectors are
+    read twice, whatever the history.
     """
 
     def __init__(
@@ -176,36 +46,21 @@ class LBFGS:
         value_and_gradient: ValueAndGradient,
         image: tf.Tensor,
     ) -> None:
-        self.image = tf.Variable(image)
-        self.evaluations = 0
-        self._losses = tf.Variable([np.nan] * 4, dtype=tf.float32)
-        self._gradient = tf.Variable(tf.zeros_like(image))
-        self._value_and_gradient = value_and_gradient
-        self._history, self._kind = options.history, options.history_precision
-        self._kept: list[tuple[tf.Variable, tf.Variable]] = []  # moves and changes
+        super().__init__(options, value_and_gradient, image)
+        zeros = tf.zeros(self._pixels.read_value().shape, options.history_precision)
+        self._s = [vector(zeros) for _ in range(options.history)]
+        self._y = [vector(zeros) for _ in range(options.history)]
         self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
-        self._tolerance = options.tolerance
-        self._steps = tf.Variable(0, dtype=tf.int64)
         self._mark = tf.Variable(np.nan)  # the total when progress was last checked
         self._converged = tf.Variable(False)
-
-    @property
-    def losses(self) -> Losses:
-        return Losses(*self._losses.numpy())
-
-    @property
-    def steps(self) -> int:
-        return int(self._steps)
 
     @property
     def converged(self) -> bool:
         return bool(self._converged)
 
     def start(self) -> None:
-        losses, gradient = self._evaluate(self.image.read_value())
-        self._losses.assign(tf.stack(losses))
-        self._gradient.assign(gradient)
-        self._mark.assign(losses.total)
+        super().start()
+        self._mark.assign(self._losses[0])
 
     def step(self) -> None:
         found = self._line_search(self._direction())
@@ -216,43 +71,41 @@ class LBFGS:
         if found is None:
             self._converged.assign(True)
         else:
-            if self._pairs == len(self._kept) < self._history:
-                self._keep_another()
-            self._accept(*found, *self._kept[int(self._pairs) % self._history])
-
-    def state(self) -> State:
-        return _save(self._variables(), self)
+            self._accept(*found)
 
     def restore(self, state: State) -> None:
-        while f"move/{len(self._kept)}" in state:
-            self._keep_another()
-        _restore(self._variables(), self, state)
+        self._pairs.assign(state["pairs"])  # which tells how many vectors there are
+        super().restore(state)
 
-    def _keep_another(self) -> None:
-        zeros = tf.zeros(self.image.shape, self._kind)
-        self._kept.append((tf.Variable(zeros), tf.Variable(zeros)))
-
-    def _variables(self) -> dict[str, tf.Variable]:
+    def _variables(self) -> Mapping[str, tf.Variable]:
+        stored = min(int(self._pairs), len(self._s))
         return {
-            "image": self.image,
-            "losses": self._losses,
-            "gradient": self._gradient,
-            **{f"move/{i}": move for i, (move, _) in enumerate(self._kept)},
-            **{f"change/{i}": change for i, (_, change) in enumerate(self._kept)},
+            **super()._variables(),
+            **{f"s/{i}": self._s[i] for i in range(stored)},
+            **{f"y/{i}": self._y[i] for i in range(stored)},
             "pairs": self._pairs,
-            "steps": self._steps,
             "mark": self._mark,
             "converged": self._converged,
         }
 
-    def _evaluate(self, image: tf.Tensor) -> tuple[Losses, tf.Tensor]:
-        self.evaluations += 1
-        return self._value_and_gradient(image)
+    def _direction(self) -> tf.Tensor:
+        """Return minus the inverse Hessian's estimate times the gradient, flat."""
+        vectors = [*self._s, *self._y, self._gradient]
+        products, mean = _inner_products(vectors, self._gradient, self._pixels)
+        history, newest = len(self._s), int(self._pairs) - 1
+        slots = [(newest - age) % history for age in range(min(newest + 1, history))]
+        # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
+        first = FIRST_CHANGE / (float(mean) + TINY)
+        weights = two_loops(products.numpy(), slots, first).astype(np.float32)
+        direction: tf.Tensor = _combination(
+            vectors, tf.constant(weights), self._gradient, self._pixels
+        )
+        return direction
 
     def _line_search(
         self, direction: tf.Tensor
-    ) -> tuple[Losses, tf.Tensor, tf.Tensor] | None:
-        """Shorten the step until the objective falls by a share of what was promised.
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None:
+        """Shorten the step until the objective falls by a fraction of what is promised.
 
         Returns:
             Losses, image and gradient there, or None if nothing lower was found.
@@ -260,178 +113,172 @@ class LBFGS:
         start, length = float(self._losses[0]), 1.0
         finite: list[bool] = []
         for _ in range(MAX_TRIALS):
-            image, slope = self._move(direction, tf.constant(length))
+            pixels, slope = _moved(
+                self._pixels, self._gradient, direction, tf.constant(length)
+            )
             promised = float(slope)
             if not math.isfinite(promised):
-                raise _nothing_finite(self.steps)
+                raise nothing_finite(self.steps)
             if promised >= 0:
                 break
-            losses, gradient = self._evaluate(image)
-            change = float(losses.total) - start
-            finite.append(_finite(losses, gradient))
+            losses, gradient = self._evaluate(pixels)
+            change = float(losses[0]) - start
+            finite.append(is_finite(losses, gradient))
             if not finite[-1]:
-                _say_taken_back(self.steps)
+                warn_not_finite(self.steps)
             elif change <= SUFFICIENT * promised:
-                return losses, image, gradient
-            # The minimum of the parabola through what is known, kept within reason.
-            parabola = -0.5 * promised / (change - promised)
-            length *= min(max(parabola, 0.1), 0.5) if math.isfinite(parabola) else 0.1
+                return losses, pixels, gradient
+            length *= _shorter(promised, change)
         if finite and not any(finite):
-            raise _nothing_finite(self.steps)
+            raise nothing_finite(self.steps)
         return None
 
-    @tf.function(autograph=False)
-    def _move(
-        self, direction: tf.Tensor, length: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the image at a step's length, and the change its gradient promises."""
-        image = tf.clip_by_value(self.image + length * direction, 0.0, 1.0)
-        return image, tf.reduce_sum(self._gradient * (image - self.image))
-
-    def _direction(self) -> tf.Tensor:
-        """Return minus the inverse Hessian's estimate times the gradient, (1, h, w, 3).
-
-        The two loops of Nocedal & Wright (2006, algorithm 7.4) over the free pixels.
-        """
-        direction, free, scale = self._steepest()
-        newest = int(self._pairs) - 1
-        ages = range(min(newest + 1, self._history))
-        pairs = [self._kept[(newest - age) % self._history] for age in ages]
-        shares, known = [], tf.constant(False)
-        for pair in pairs:
-            direction, scale, known, *share = self._backward(
-                direction, scale, known, free, *pair
-            )
-            shares.append(share)
-        direction = direction * scale
-        for pair, share in zip(reversed(pairs), reversed(shares), strict=True):
-            direction = self._forward(direction, free, *pair, *share)
-        return direction
-
-    @tf.function(autograph=False)
-    def _steepest(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the steepest descent, which pixels are free, and the first scale."""
-        image, gradient = self.image, self._gradient
-        held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
-        direction = tf.where(held, 0.0, -gradient)
-        # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
-        scale = FIRST_CHANGE / (tf.reduce_mean(tf.abs(direction)) + TINY)
-        return direction, ~held, scale
-
-    @staticmethod
-    @tf.function(autograph=False)
-    def _backward(
-        direction: tf.Tensor,
-        scale: tf.Tensor,
-        known: tf.Tensor,
-        free: tf.Tensor,
-        move: tf.Variable,
-        change: tf.Variable,
-    ) -> tuple[tf.Tensor, ...]:
-        """Take a pair into account on the way from the newest to the oldest."""
-        move, change = _among(free, move), _among(free, change)
-        curvature, squared = _dot(move, change), _dot(change, change)
-        valid = curvature > MIN_COSINE * tf.sqrt(squared * _dot(move, move)) + TINY
-        inverse = tf.where(valid, 1 / tf.where(valid, curvature, 1.0), 0.0)
-        share = inverse * _dot(move, direction)
-        scale = tf.where(valid & ~known, curvature / (squared + TINY), scale)
-        return direction - share * change, scale, known | valid, share, inverse
-
-    @staticmethod
-    @tf.function(autograph=False)
-    def _forward(
-        direction: tf.Tensor,
-        free: tf.Tensor,
-        move: tf.Variable,
-        change: tf.Variable,
-        share: tf.Tensor,
-        inverse: tf.Tensor,
-    ) -> tf.Tensor:
-        """Take a pair into account on the way back."""
-        move, change = _among(free, move), _among(free, change)
-        return direction + (share - inverse * _dot(change, direction)) * move
-
-    @tf.function(autograph=False)
     def _accept(
-        self,
-        losses: Losses,
-        image: tf.Tensor,
-        gradient: tf.Tensor,
-        move: tf.Variable,
-        change: tf.Variable,
+        self, losses: tf.Tensor, pixels: tf.Tensor, gradient: tf.Tensor
     ) -> None:
-        move.assign(tf.cast(image - self.image, move.dtype))
-        change.assign(tf.cast(gradient - self._gradient, move.dtype))
-        self._pairs.assign_add(1)
-        self.image.assign(image)
-        self._losses.assign(tf.stack(losses))
-        self._gradient.assign(gradient)
-        self._steps.assign_add(1)
-        look = self._steps % PATIENCE == 0
-        enough = self._mark * (1 - self._tolerance)
-        converged = tf.where(look, losses.total > enough, self._converged)
-        self._converged.assign(converged)
-        self._mark.assign(tf.where(look, losses.total, self._mark))
+        slot = int(self._pairs) % len(self._s)
+        _store(
+            (self._s[slot], self._y[slot], self._pixels, self._gradient, self._losses),
+            (self._steps, self._pairs, self._mark, self._converged),
+            (pixels, gradient, losses),
+            tf.constant(self._options.tolerance, tf.float32),
+        )
 
 
-PATIENCE = 10  # steps that together lower the total by less than the tolerance
-MAX_TRIALS = 12  # of a line search
-SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
-FIRST_CHANGE = 0.01  # mean change of a pixel in the first step, as a share of its range
-MIN_COSINE = 1e-6  # between a move and its gradient change, for the pair to be used
-TINY = 1e-30  # keeps quotients finite at a stationary point
+def two_loops(
+    products: np.ndarray, newest_first: Sequence[int], first_scale: float
+) -> np.ndarray:
+    """Return the direction's coefficients over s_0 .. s_m-1, y_0 .. y_m-1 and gradient.
+
+    The two loops of Nocedal & Wright (2006, algorithm 7.4), for a vector that is known
+    by its coefficients, and whose inner products are those of the basis.
+
+    Args:
+        products: of each two of the 2 m + 1 vectors, float64.
+        newest_first: indices of the pairs stored; those without curvature are skipped.
+        first_scale: of the steepest descent where no pair is left.
+    """
+    history = len(products) // 2
+    weights = np.zeros(len(products))
+    weights[-1] = -1.0
+    scale, used = None, []
+    for s in newest_first:
+        y = history + s
+        curvature, squared = products[s, y], products[y, y]
+        if curvature <= MIN_COSINE * math.sqrt(squared * products[s, s]) + TINY:
+            continue
+        if scale is None:
+            scale = curvature / (squared + TINY)
+        alpha = products[s] @ weights / curvature
+        weights[y] -= alpha
+        used.append((s, y, alpha, curvature))
+    weights *= first_scale if scale is None else scale
+    for s, y, alpha, curvature in reversed(used):
+        weights[s] += alpha - products[y] @ weights / curvature
+    return weights
 
 
-BFLOAT16 = tf.bfloat16.as_numpy_dtype
+def _shorter(promised: float, change: float) -> float:
+    """Return where the parabola through what is known is lowest, within reason."""
+    lowest = -0.5 * promised / (change - promised)
+    return min(max(lowest, 0.1), 0.5) if math.isfinite(lowest) else 0.1
 
 
-def _finite(losses: Losses, gradient: tf.Tensor) -> bool:
-    # One NaN or infinity in a sum makes it one, at the cost of reading it once.
-    return math.isfinite(float(losses.total)) and bool(
-        tf.math.is_finite(tf.reduce_sum(tf.abs(gradient)))
+def _free(gradient: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
+    """Return 1 for each pixel that may move, 0 where a bound holds it."""
+    held = ((pixels <= 0) & (gradient > 0)) | ((pixels >= 1) & (gradient < 0))
+    return tf.where(held, 0.0, 1.0)
+
+
+def _chunk(vectors: Sequence[tf.Tensor], first: tf.Tensor) -> tf.Tensor:
+    """Return a part of all vectors as rows, in float32: no second copy of them all."""
+    size = tf.minimum(CHUNK, tf.size(vectors[0]) - first)
+    return tf.stack(
+        [tf.cast(tf.slice(each, [first], [size]), tf.float32) for each in vectors]
     )
 
 
-def _say_taken_back(step: int) -> None:
-    warnings.warn(
-        f"after step {step} the objective was not finite; went back and shortened the "
-        "next step",
-        RuntimeWarning,
-        stacklevel=3,
+@tf.function(autograph=False)
+def _inner_products(
+    variables: Sequence[tf.Variable], gradient: tf.Variable, pixels: tf.Variable
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return all inner products over the free pixels, and the gradient's mean size."""
+    vectors = [each.read_value() for each in variables]
+    free = _free(gradient, pixels)
+    count = len(vectors)
+
+    def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = _chunk(vectors, first)
+        masked = rows * _chunk([free], first)
+        products = tf.matmul(masked, rows, transpose_b=True)
+        return first + CHUNK, total + tf.cast(products, tf.float64)
+
+    _, total = tf.while_loop(
+        lambda first, _: first < tf.size(free),
+        add,
+        (tf.constant(0), tf.zeros((count, count), tf.float64)),
+        parallel_iterations=1,
     )
+    return total, tf.reduce_mean(tf.abs(gradient * free))
 
 
-def _nothing_finite(step: int) -> FloatingPointError:
-    return FloatingPointError(
-        f"no step from number {step} leads to a finite objective, however short; lower "
-        "the weights in objective, or use precision=float32"
+@tf.function(autograph=False)
+def _combination(
+    variables: Sequence[tf.Variable],
+    weights: tf.Tensor,
+    gradient: tf.Variable,
+    pixels: tf.Variable,
+) -> tf.Tensor:
+    """Return the weighted sum of vectors over the free pixels."""
+    vectors = [each.read_value() for each in variables]
+    free = _free(gradient, pixels)
+    chunks = -(-tf.size(free) // CHUNK)
+    parts = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None])
+
+    def add(
+        index: tf.Tensor, parts: tf.TensorArray
+    ) -> tuple[tf.Tensor, tf.TensorArray]:
+        rows = _chunk(vectors, index * CHUNK)
+        part = tf.linalg.matvec(rows, weights, transpose_a=True)
+        return index + 1, parts.write(index, part)
+
+    _, parts = tf.while_loop(
+        lambda index, _: index < chunks,
+        add,
+        (tf.constant(0), parts),
+        parallel_iterations=1,
     )
+    return parts.concat() * free
 
 
-def _among(free: tf.Tensor, vector: tf.Variable) -> tf.Tensor:
-    """Return a vector over the free pixels, in float32."""
-    return tf.where(free, tf.cast(vector, tf.float32), 0.0)
+@tf.function(autograph=False)
+def _moved(
+    pixels: tf.Variable, gradient: tf.Variable, direction: tf.Tensor, length: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the image at a step's length, and the change its gradient promises."""
+    moved = tf.clip_by_value(pixels + length * direction, 0.0, 1.0)
+    return moved, tf.reduce_sum(gradient * (moved - pixels))
 
 
-def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b)
-
-
-def _save(variables: dict[str, tf.Variable], optimizer: Optimizer) -> State:
-    """Return copies of all that changes as the optimizer runs."""
-    state: State = {"evaluations": np.array(optimizer.evaluations)}
-    for name, variable in variables.items():
-        # A view: what a variable held stays as it was, if somebody looks at it.
-        array = np.asarray(variable.read_value())
-        # NumPy's files do not know bfloat16: they hold its bits.
-        state[name] = array.view(np.uint16) if array.dtype.kind == "V" else array
-    return state
-
-
-def _restore(
-    variables: dict[str, tf.Variable], optimizer: Optimizer, state: State
+@tf.function(autograph=False)
+def _store(
+    vectors: Sequence[tf.Variable],
+    scalars: Sequence[tf.Variable],
+    new: Sequence[tf.Tensor],
+    tolerance: tf.Tensor,
 ) -> None:
-    for name, variable in variables.items():
-        kind = variable.dtype.as_numpy_dtype
-        variable.assign(state[name].view(kind) if kind == BFLOAT16 else state[name])
-    optimizer.evaluations = int(state["evaluations"])
+    """Take a step: all that it changes, and whether it was of any use."""
+    s, y, pixels, gradient, losses = vectors
+    steps, pairs, mark, converged = scalars
+    new_pixels, new_gradient, new_losses = new
+    s.assign(tf.cast(new_pixels - pixels, s.dtype))
+    y.assign(tf.cast(new_gradient - gradient, y.dtype))
+    pixels.assign(new_pixels)
+    gradient.assign(new_gradient)
+    losses.assign(new_losses)
+    pairs.assign_add(1)
+    steps.assign_add(1)
+    look = steps % PATIENCE == 0
+    stalled = new_losses[0] > mark * (1 - tolerance)
+    converged.assign(tf.where(look, stalled, converged))
+    mark.assign(tf.where(look, new_losses[0], mark))

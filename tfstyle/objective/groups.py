@@ -1,0 +1,116 @@
+"""The config's objective compiled into groups of terms: the only place that reads it.
+
+    total = content_weight · content + style_weight · style + tv_weight · variation
+
+Each of the three is a group, a sum over its terms. Layers of weight 0 have no term, and
+the network is not run for them; the variation needs none, and is logged at any weight.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from tfstyle import config
+from tfstyle.objective.terms import (
+    CONTENT_TERMS,
+    STYLE_TERMS,
+    Parts,
+    Seen,
+    Target,
+    Term,
+    Variation,
+)
+from tfstyle.vgg.layers import VGG19_LAYERS
+
+
+@dataclass(frozen=True)
+class Group:
+    """Terms that are weighted and logged together."""
+
+    name: str  # as in log.csv
+    weight: float
+    terms: tuple[Term, ...]
+    source: str = "content"  # whose target the terms match: content or style
+
+
+Groups = tuple[Group, ...]
+
+
+def compile_groups(options: config.Objective) -> Groups:
+    """Return the groups of an objective, in the order of its log."""
+    content = CONTENT_TERMS["features"]
+    style = STYLE_TERMS[options.style_loss]
+    form = options.formulation
+    return (
+        Group(
+            "content",
+            options.content_weight,
+            tuple(
+                content(layer, weight, form)
+                for layer, weight in options.active_content.items()
+            ),
+        ),
+        Group(
+            "style",
+            options.style_weight,
+            tuple(
+                style(layer, weight, form)
+                for layer, weight in options.active_style.items()
+            ),
+            source="style",
+        ),
+        Group("variation", options.tv_weight, (Variation(not options.sums_variation),)),
+    )
+
+
+def terms_of(groups: Groups) -> list[Term]:
+    """Return all terms, group by group."""
+    return [term for group in groups for term in group.terms]
+
+
+def layers_of(terms: Sequence[Term]) -> list[str]:
+    """Return the layers that terms look at, from shallow to deep."""
+    wanted = {term.layer for term in terms}
+    return [name for name in VGG19_LAYERS if name in wanted]
+
+
+def names_of(groups: Groups) -> tuple[str, ...]:
+    """Return the names of the losses: "total", then the groups'."""
+    return ("total", *(group.name for group in groups))
+
+
+def observe(terms: Sequence[Term], seen: Seen) -> list[Parts]:
+    """Return what each term observes."""
+    return [term.observe(seen) for term in terms]
+
+
+def weigh(
+    groups: Groups, distances: Sequence[tf.Tensor], weights: tf.Tensor
+) -> tf.Tensor:
+    """Return the losses as a vector: the total, then each group's sum.
+
+    Args:
+        groups: of the objective.
+        distances: a scalar for each of their terms.
+        weights: of the groups.
+    """
+    left = iter(distances)
+    sums = [
+        tf.add_n([tf.constant(0.0), *(next(left) for _ in group.terms)])
+        for group in groups
+    ]
+    total = weights[0] * sums[0]
+    for index, value in enumerate(sums[1:], start=1):
+        total += weights[index] * value
+    return tf.stack([total, *sums])
+
+
+def distances(
+    terms: Sequence[Term], parts: Sequence[Parts], targets: Sequence[Target]
+) -> list[tf.Tensor]:
+    """Return the distance of each term."""
+    return [
+        term.distance(part, target)
+        for term, part, target in zip(terms, parts, targets, strict=True)
+    ]
