@@ -16,10 +16,10 @@ from typing import Any
 
 from absl import flags
 
-from tfstyle.cli.command import command
-from tfstyle.cli.options import overrides_from_flags
+from tfstyle.cli.command import command, complain
+from tfstyle.cli.options import output_folder, overrides_from_flags
 from tfstyle.config.loading import parse_override
-from tfstyle.studies.grid import run_study
+from tfstyle.studies.grid import report, run_study
 from tfstyle.studies.study import load_study
 
 FLAGS = flags.FLAGS
@@ -33,8 +33,8 @@ def main() -> int:
         raise ValueError("no study; give --config, such as configs/studies/ratio.yaml")
     axes = {"columns": axis(FLAGS.columns), "rows": axis(FLAGS.rows)}
     study = load_study(FLAGS.config, overrides_from_flags(), axes)
-    folder = FLAGS.output or Path("runs") / Path(FLAGS.config).stem
-    return run_study(study, Path(folder))
+    folder = output_folder(f"runs/{Path(FLAGS.config).stem}")
+    return report(run_study(study, folder), complain)
 
 
 def axis(text: str | None) -> dict[str, Any] | None:

@@ -1,30 +1,35 @@
-"""What tiles cost: seconds of a step and peak memory by size, whole and in tiles.
+"""Measure what tiles cost: seconds of a step and peak memory, whole and in tiles.
 
-Prints the tables of docs/posters.md. Twenty minutes on two cores; --quick: three.
+    python scripts/benchmark_tiles.py
+    python scripts/benchmark_tiles.py --quick
+
+prints the tables of docs/posters.md. Twenty minutes on two cores; --quick: three.
 """
 
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import flags
-from benchmark import peak_gib
+from benchmarks.steps import evaluation, peak_gib
 
 from tfstyle.cli.command import command
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import Inputs, Picture
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.plan import Plan, halo
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import load_image, save_image
-from tfstyle.system.devices import prepare, quiet_import
+from tfstyle.images import Picture, load_image, save_image
+from tfstyle.system.devices import prepared
+from tfstyle.system.quiet import require_tensorflow
 
-TILE = 512
 FLAGS = flags.FLAGS
+flags.DEFINE_bool("quick", False, "Small sizes and few steps: does it work?")
 
-USAGE = "Measure tiles against whole pictures: python scripts/benchmark_tiles.py"
+TILE = 512  # pixels
+STYLE = "examples/style/swirls.jpg"
 
 
 def square(path: str) -> Picture:
@@ -36,33 +41,20 @@ def square(path: str) -> Picture:
     return np.ascontiguousarray(picture[top : top + side, left : left + side])
 
 
-def evaluation(inputs: Inputs, size: int, precision: str, tile: int | None) -> Any:
+def step(
+    inputs: Inputs, size: int, precision: str, tile: int | None
+) -> Callable[[], float]:
     """Return a function that evaluates value and gradient once, in seconds."""
-    from tfstyle.engine.context import Setting
-    from tfstyle.engine.stage import make_network, make_objective, to_tensor
-    from tfstyle.engine.start import start_image
-
-    config, scale = StyleConfig(styles=[{}]), Scale(size, 1)
+    config = StyleConfig(styles=[{}])
     plan = Plan(tile, config.optimizer, True, 0.0)
-    network = make_network(config, precision)
-    setting = Setting(config, inputs, precision)
-    objective = make_objective(network, setting, scale, plan)
-    image = to_tensor(start_image(config, inputs, scale))
-
-    def evaluate() -> float:
-        began = time.perf_counter()
-        float(objective.value_and_gradient(image)[0].total)
-        return time.perf_counter() - began
-
-    evaluate()
-    return evaluate
+    return evaluation(config, inputs, size, precision, plan)
 
 
 def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
     """Print the seconds of a step, whole and tiled in turn, and their ratio."""
     for precision in ("float32", "bfloat16"):
-        whole = evaluation(inputs, size, precision, None)
-        tiled = evaluation(inputs, size, precision, tile)
+        whole = step(inputs, size, precision, None)
+        tiled = step(inputs, size, precision, tile)
         times = [(whole(), tiled()) for _ in range(rounds)]
         fast, slow = (min(each) for each in zip(*times, strict=True))
         print(
@@ -74,11 +66,11 @@ def overhead(inputs: Inputs, size: int, tile: int, rounds: int) -> None:
 
 def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
     """Print a tiled step's seconds per megapixel, and a short run's peak memory."""
-    from tfstyle.objective.tiled import cut_tiles
+    from tfstyle.objective.cutting import cut_tiles
 
     around = halo(StyleConfig().objective.layers)
     for size in sizes:
-        seconds = evaluation(inputs, size, "bfloat16", tile)()
+        seconds = step(inputs, size, "bfloat16", tile)()
         tiles = cut_tiles(size, size, tile, around, 16)
         seen = sum(each.crop[2] * each.crop[3] for each in tiles)
         # Two steps remember no more than two pairs: the peak of the shortest history.
@@ -93,22 +85,17 @@ def by_size(inputs: Inputs, content: Path, sizes: list[int], tile: int) -> None:
 
 def estimates(inputs: Inputs, content: Path, small: int, tile: int) -> None:
     """Print how far the estimates of --dry_run are from the peaks of full histories."""
+    large, half, full = 2 * small, {"precision": "bfloat16"}, {"precision": "float32"}
+    tiled, tiny = {"memory.tile": tile}, {"memory.tile": max(64, tile // 4)}
+    shallow = {
+        "objective.style_layers": {"block1_conv1": 1.0},
+        "objective.content_layers": {"block3_conv1": 1.0},
+    }
     for size, overrides in (
-        (small, {"precision": "bfloat16"}),
-        (small, {"precision": "float32"}),
-        (2 * small, {"precision": "bfloat16"}),
-        (2 * small, {"precision": "float32"}),
-        (2 * small, {"precision": "bfloat16", "memory.tile": tile}),
-        (2 * small, {"precision": "float32", "memory.tile": tile}),
-        (2 * small, {"precision": "bfloat16", "memory.tile": max(64, tile // 4)}),
-        (2 * small, {"optimizer.name": "adam", "memory.tile": tile}),
-        (
-            2 * small,
-            {
-                "objective.style_layers": {"block1_conv1": 1.0},
-                "objective.content_layers": {"block3_conv1": 1.0},
-            },
-        ),
+        *((small, half), (small, full), (large, half), (large, full)),
+        *((large, half | tiled), (large, full | tiled), (large, half | tiny)),
+        (large, {"optimizer.name": "adam", **tiled}),
+        (large, shallow),
     ):
         found = estimate_and_peak(inputs, content, size, 13, **overrides)
         how = ", ".join(f"{name} {value}" for name, value in overrides.items())
@@ -119,12 +106,12 @@ def estimate_and_peak(
     inputs: Inputs, content: Path, size: int, steps: int, **overrides: Any
 ) -> str:
     """Return a run's plan, its peak memory, and their ratio as cells of a table."""
-    from tfstyle.engine.context import Setting
+    from tfstyle.engine.context import Context
 
     config = StyleConfig().with_overrides(
         {
             "content.path": str(content),
-            "styles": [{"path": "examples/style/swirls.jpg"}],
+            "styles": [{"path": STYLE}],
             "size": size,
             "precision": "bfloat16",
             "pyramid.min_size": None,
@@ -133,30 +120,29 @@ def estimate_and_peak(
         }
     )
     limit = config.memory.limit_gib
-    plan = Setting(config, inputs, config.precision, limit).plan(Scale(size, 1))
+    plan = Context(config, inputs, config.precision, limit).plan(Scale(size, 1))
     peak = peak_gib(config, steps)
     return f"{plan} | {peak:.2f} GiB | {plan.gib / peak:.2f}"
 
 
 def main() -> int:
     """Print the three tables."""
-    with quiet_import():
-        import tensorflow  # noqa: F401
-    prepare()
-    inputs = Inputs(
-        square("examples/content/coffee.png"), [load_image("examples/style/swirls.jpg")]
-    )
-    quick = FLAGS.quick
-    tile = 128 if quick else TILE
-    overhead(inputs, 2 * tile, tile, 1 if quick else 5)
-    with tempfile.TemporaryDirectory() as folder:
+    inputs = Inputs(square("examples/content/coffee.png"), [load_image(STYLE)])
+    require_tensorflow()
+    with prepared(), tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "square.png"
         save_image(content, inputs.content)
-        sizes = [128, 256] if quick else [512, 1024, 2048, 4096]
-        by_size(inputs, content, sizes, tile)
-        estimates(inputs, content, tile, tile)
+        print_tables(inputs, content, FLAGS.quick)
     return 0
 
 
+def print_tables(inputs: Inputs, content: Path, quick: bool) -> None:
+    """Print what tiles cost, time and memory by size, and the estimates."""
+    tile = 128 if quick else TILE
+    overhead(inputs, 2 * tile, tile, 1 if quick else 5)
+    by_size(inputs, content, [128, 256] if quick else [512, 1024, 2048, 4096], tile)
+    estimates(inputs, content, tile, tile)
+
+
 if __name__ == "__main__":
-    sys.exit(command(main, USAGE))
+    sys.exit(command(main, __doc__))

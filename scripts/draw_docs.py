@@ -15,11 +15,12 @@ from pathlib import Path
 from absl import flags
 
 from tfstyle.cli.command import command
+from tfstyle.cli.output import output_folder
 from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("output", "runs/docs", "Folder of the runs.")
+flags.DEFINE_string("output", None, "Folder of the runs; by default runs/docs.")
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -42,7 +43,7 @@ SCRIPTS = {
 
 def main() -> int:
     """Run everything, then draw."""
-    output = Path(FLAGS.output).absolute()
+    output = output_folder("runs/docs").absolute()
     folder = IMAGES / "studies"
     folder.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()

@@ -11,10 +11,11 @@ import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
+from tfstyle.cli.output import path_of
 from tfstyle.images import load_image, resize, save_image
 
-flags.DEFINE_string("picture", "runs/default/result.png", "The poster.")
-flags.DEFINE_string("output", "poster.jpg", "Picture to write.")
+flags.DEFINE_string("picture", None, "The poster; by default runs/default/result.png.")
+flags.DEFINE_string("output", None, "Picture to write; by default poster.jpg.")
 flags.DEFINE_integer("side", 640, "Height of both, pixels.", lower_bound=64)
 flags.DEFINE_float("across", 0.5, "Middle of the part, 0 (left) to 1.", 0, 1)
 flags.DEFINE_float("down", 0.5, "Middle of the part, 0 (top) to 1.", 0, 1)
@@ -24,7 +25,9 @@ GAP = 24  # pixels
 
 def main() -> int:
     """Cut the part, frame it in the whole, write both."""
-    poster, side = load_image(FLAGS.picture, max_megapixels=1000), FLAGS.side
+    picture = path_of("picture", "runs/default/result.png")
+    output = path_of("output", "poster.jpg")
+    poster, side = load_image(picture, max_megapixels=1000), FLAGS.side
     height, width, _ = poster.shape
     if min(height, width) < side:
         raise ValueError(
@@ -37,8 +40,8 @@ def main() -> int:
     whole = resize(poster, side, round(width * side / height))
     frame(whole, *(round(each * side / height) for each in (top, left, side)))
     gap = np.ones((side, GAP, 3), np.float32)
-    save_image(FLAGS.output, np.concatenate([whole, gap, part], axis=1))
-    print(FLAGS.output)
+    save_image(output, np.concatenate([whole, gap, part], axis=1))
+    print(output)
     return 0
 
 

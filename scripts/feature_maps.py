@@ -13,7 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.cli.options import config_from_flags
+from tfstyle.cli.options import config_from_flags, output_folder
 from tfstyle.images import load_image
 from tfstyle.studies.feature_maps import draw_feature_maps
 
@@ -30,7 +30,7 @@ def main() -> int:
     config = config_from_flags()
     if config.content.path is None:
         raise ValueError("no picture; give --content PATH")
-    folder = Path(FLAGS.output or "runs/feature_maps")
+    folder = output_folder("runs/feature_maps")
     content = load_image(config.content.path)
     for path in draw_feature_maps(config, content, FLAGS.layer, FLAGS.channel, folder):
         print(path)

@@ -13,10 +13,10 @@ from pathlib import Path
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.cli.options import config_from_flags
-from tfstyle.engine.inputs import load_inputs
+from tfstyle.cli.options import config_from_flags, output_folder
 from tfstyle.images import check_film
 from tfstyle.runs.folder import check_writable
+from tfstyle.runs.inputs import load_inputs
 from tfstyle.studies.film import make_film
 
 FLAGS = flags.FLAGS
@@ -33,7 +33,7 @@ def main() -> int:
     check_film(f".{film}")
     config = config.with_overrides({"output.film": film})
     inputs = load_inputs(config)
-    folder = Path(FLAGS.output or "runs/film")
+    folder = output_folder("runs/film")
     check_writable(folder)
     for path in make_film(config, inputs, folder):
         print(path)

@@ -13,9 +13,9 @@ from pathlib import Path
 from absl import flags
 
 from tfstyle.cli.command import command
-from tfstyle.cli.options import config_from_flags
-from tfstyle.engine.inputs import load_inputs
+from tfstyle.cli.options import config_from_flags, output_folder
 from tfstyle.runs.folder import check_writable
+from tfstyle.runs.inputs import load_inputs
 from tfstyle.studies.gram_matrices import draw_gram_matrices
 
 FLAGS = flags.FLAGS
@@ -27,7 +27,7 @@ def main() -> int:
     FLAGS.config = FLAGS.config or str(STUDY)
     config = config_from_flags()
     inputs = load_inputs(config)
-    folder = Path(FLAGS.output or "runs/gram_matrices")
+    folder = output_folder("runs/gram_matrices")
     check_writable(folder)
     print(draw_gram_matrices(config, inputs, folder))
     return 0

@@ -9,6 +9,7 @@ the paintings in examples/, without whose colors some channels would hardly ever
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,9 +17,11 @@ import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
+from tfstyle.cli.output import path_of
 from tfstyle.images import load_image
-from tfstyle.vgg.extractor import CHANNEL_MEANS, vgg19
-from tfstyle.vgg.layers import VGG19_LAYERS
+from tfstyle.system.devices import prepared
+from tfstyle.system.quiet import require_tensorflow
+from tfstyle.vgg.layers import LAYERS
 
 PHOTOGRAPHS = (
     *("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png"),
@@ -26,24 +29,36 @@ PHOTOGRAPHS = (
     *("motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"),
 )
 
-flags.DEFINE_string("output", f"tfstyle/data/{CHANNEL_MEANS}", "File to write.")
+FILE = "tfstyle/data/vgg19_mean_activations.npz"
+flags.DEFINE_string("output", None, f"File to write; by default {FILE}.")
 
 
 def main() -> int:
     """Average each picture's means, every picture with the same weight."""
-    layers = [name for name in VGG19_LAYERS if "conv" in name]
-    network = vgg19(layers, pooling="max")
-    means = dict.fromkeys(layers, 0.0)
+    output = path_of("output", FILE)
     pictures = [Path(str(files("skimage"))) / "data" / name for name in PHOTOGRAPHS]
     pictures += sorted(Path("examples/style").glob("*.jpg"))
+    require_tensorflow()
+    with prepared():
+        means = mean_activations(pictures)
+    np.savez(output, **{name: np.float32(mean) for name, mean in means.items()})
+    return 0
+
+
+def mean_activations(pictures: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Return the mean of each convolution's channels, (C,), over all pictures."""
+    from tfstyle.vgg.extractor import vgg19
+
+    layers = [name for name, layer in LAYERS.items() if not layer.pools]
+    network = vgg19(layers, pooling="max")
+    means = {name: np.zeros(LAYERS[name].channels) for name in layers}
     for picture in pictures:
         image = load_image(picture)
         for name, features in network(image[None]).items():
             mean = np.mean(features, axis=(0, 1, 2), dtype=np.float64)
-            means[name] = means[name] + mean / len(pictures)
+            means[name] += mean / len(pictures)
         print(picture.name, image.shape)
-    np.savez(flags.FLAGS.output, **{k: np.float32(v) for k, v in means.items()})
-    return 0
+    return means
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from typing import Any
 
 from absl import flags
 
-from tfstyle.cli.command import command
-from tfstyle.cli.options import overrides_from_flags
-from tfstyle.studies.grid import run_study
+from tfstyle.cli.command import command, complain
+from tfstyle.cli.options import output_folder, overrides_from_flags
+from tfstyle.studies.grid import report, run_study
 from tfstyle.studies.study import load_study
 
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ def main() -> int:
     """Run the reconstruction that the flags name."""
     path = Path(FLAGS.config or STUDIES / f"{FLAGS.of}_reconstruction.yaml")
     study = load_study(path, overrides_from_flags(), {"columns": layers()})
-    return run_study(study, Path(FLAGS.output or Path("runs") / path.stem))
+    return report(run_study(study, output_folder(f"runs/{path.stem}")), complain)
 
 
 def layers() -> dict[str, Any] | None:

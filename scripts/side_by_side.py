@@ -6,17 +6,18 @@ reads which pictures they were from the run's own config.yaml.
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 from tfstyle.cli.command import command
+from tfstyle.cli.output import path_of
 from tfstyle.config.loading import load_config
 from tfstyle.images import load_image, resize, save_image
 
-flags.DEFINE_string("run_dir", "runs/default", "Folder of a finished run.")
-flags.DEFINE_string("output", "side_by_side.jpg", "Picture to write.")
+FLAGS = flags.FLAGS
+flags.DEFINE_string("run_dir", None, "Folder of a run; by default runs/default.")
+flags.DEFINE_string("output", None, "Picture to write; by default side_by_side.jpg.")
 flags.DEFINE_integer("height", 320, "Height of the pictures, pixels.", lower_bound=16)
 
 GAP = 48  # pixels, with the sign in it
@@ -26,7 +27,8 @@ EQUALS = [(-10, 10, -7, -3), (-10, 10, 3, 7)]
 
 def main() -> int:
     """Read the run, draw the row, write it."""
-    run_dir = Path(flags.FLAGS.run_dir)
+    run_dir = path_of("run_dir", "runs/default")
+    output = path_of("output", "side_by_side.jpg")
     config = load_config(run_dir / "config.yaml")
     styles = [style.path for style in config.styles]
     paths = [config.content.path, *styles, run_dir / "result.png"]
@@ -34,10 +36,10 @@ def main() -> int:
     row = []
     for path, sign in zip(paths, signs, strict=True):
         if sign:
-            row.append(drawn(sign, flags.FLAGS.height))
-        row.append(at_height(load_image(path), flags.FLAGS.height))
-    save_image(flags.FLAGS.output, np.concatenate(row, axis=1))
-    print(flags.FLAGS.output)
+            row.append(drawn(sign, FLAGS.height))
+        row.append(at_height(load_image(path), FLAGS.height))
+    save_image(output, np.concatenate(row, axis=1))
+    print(output)
     return 0
 
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from tfstyle.cli.command import command, complain
-from tfstyle.system.devices import quiet_import
+from tfstyle.system.quiet import require_tensorflow
 
 # float16 has 11 significant bits; entries below its smallest normal number have fewer.
 RELATIVE, ABSOLUTE = 2.0**-11, 2.0**-25
@@ -18,8 +18,9 @@ RELATIVE, ABSOLUTE = 2.0**-11, 2.0**-25
 
 def main() -> int:
     """Print a line per convolution with the largest difference."""
-    with quiet_import():
-        from tfstyle.vgg.extractor import load_vgg19
+    require_tensorflow()
+    from tfstyle.vgg.pretrained import load_vgg19
+
     bundled = load_vgg19("bundled")
     try:
         original = load_vgg19("imagenet")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfstyle.images import fit_size, load_image, resize
-from tfstyle.system.devices import quiet_import
+from tfstyle.system.quiet import quiet_import
 
 ROOT = Path(__file__).parent.parent
 CONTENT = ROOT / "examples/content/chelsea.png"
@@ -116,13 +116,34 @@ def make_tiny_network(activation="relu", dtype="float32"):
     return keras.Model(image, outputs, trainable=False)
 
 
-@pytest.fixture
-def tiny_vgg19(monkeypatch, tiny_network):
-    """Let a run use the tiny twin, whatever layers it asks for."""
-    from tfstyle.engine import stage
+@pytest.fixture(scope="session")
+def tiny_kept(tiny_network):
+    """What all runs on the tiny twin have in common, so that each graph is traced once."""
+    from tiny import TinyKept
 
-    monkeypatch.setattr(stage, "vgg19", lambda *_, **__: tiny_network)
+    return TinyKept(tiny_network)
+
+
+@pytest.fixture
+def tiny_vgg19(monkeypatch, tiny_network, tiny_kept):
+    """Let a run use the tiny twin, whatever layers it asks for."""
+    from tiny import TinyKept
+
+    from tfstyle import api
+    from tfstyle.engine.kept import Kept
+
+    monkeypatch.setattr(Kept, "network", TinyKept.network)
+    monkeypatch.setattr(Kept, "_network", tiny_network, raising=False)
+    monkeypatch.setattr(api, "_shared", lambda: tiny_kept)
     return tiny_network
+
+
+@pytest.fixture(scope="session")
+def real_kept():
+    """What all runs on the real VGG19 have in common, `stylize`'s as well."""
+    from tfstyle import api
+
+    return api._shared()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def rounded(numbers):
 
 
 def main():
-    from tfstyle.system.devices import quiet_import
+    from tfstyle.system.quiet import quiet_import
 
     with quiet_import():
         from tfstyle.vgg.extractor import vgg19

@@ -7,22 +7,20 @@ import os
 import numpy as np
 import pytest
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.runs.checkpoint import (
-    Checkpoint,
-    changed_keys,
-    load_checkpoint,
-    previous,
-    save_checkpoint,
-)
+import tfstyle
+from tfstyle.config import StyleConfig
+from tfstyle.engine.state import State
+from tfstyle.runs import versions
+from tfstyle.runs.changes import changed_keys
+from tfstyle.runs.checkpoint import load_checkpoint, previous, save_checkpoint
 
 ONE_LINE = r"\A[^\n]+\Z"
 CONFIG = StyleConfig(styles=[{"path": "swirls.jpg"}], seed=3)
 
 
-def make_checkpoint(step=7):
+def make_state(step=7):
     rng = np.random.default_rng(step)
-    return Checkpoint(
+    return State(
         scale=1,
         scale_step=2,
         step=step,
@@ -59,7 +57,7 @@ def complaint(path, config=CONFIG):
 def path(tmp_path):
     """Where the checkpoint of step 7 is."""
     path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, make_checkpoint(), CONFIG)
+    save_checkpoint(path, make_state(), CONFIG)
     return path
 
 
@@ -74,26 +72,26 @@ def rewrite(path, change):
 
 class TestSave:
     def test_comes_back_exactly(self, path):
-        assert_same(make_checkpoint(), load_checkpoint(path, CONFIG))
+        assert_same(make_state(), load_checkpoint(path, CONFIG))
 
     def test_replaces_the_one_before_and_leaves_nothing_else(self, path):
-        save_checkpoint(path, make_checkpoint(8), CONFIG)
-        assert_same(make_checkpoint(8), load_checkpoint(path, CONFIG))
+        save_checkpoint(path, make_state(8), CONFIG)
+        assert_same(make_state(8), load_checkpoint(path, CONFIG))
         assert sorted(os.listdir(path.parent)) == [path.name, previous(path).name]
         path.unlink()  # as if killed between the two renames
-        assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+        assert_same(make_state(7), load_checkpoint(path, CONFIG))
 
     def test_a_damaged_one_never_replaces_the_good_one_before(self, path, monkeypatch):
-        save_checkpoint(path, make_checkpoint(8), CONFIG)
+        save_checkpoint(path, make_state(8), CONFIG)
         path.write_bytes(b"damaged")
         with pytest.warns(UserWarning, match="resuming from the one before"):
-            assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+            assert_same(make_state(7), load_checkpoint(path, CONFIG))
         for failing in ("fsync", "replace"):
             with monkeypatch.context() as patch:
                 patch.setattr(os, failing, lambda *_: 1 / 0)
                 with pytest.raises(ZeroDivisionError):
-                    save_checkpoint(path, make_checkpoint(9), CONFIG)
-            assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+                    save_checkpoint(path, make_state(9), CONFIG)
+            assert_same(make_state(7), load_checkpoint(path, CONFIG))
 
     @pytest.mark.parametrize("owner, name", [(np, "savez"), (os, "replace")])  # noqa: PT006
     def test_a_failure_leaves_the_one_before(self, path, monkeypatch, owner, name):
@@ -105,8 +103,8 @@ class TestSave:
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, fail)
             with pytest.raises(OSError, match="No space left"):
-                save_checkpoint(path, make_checkpoint(8), CONFIG)
-        assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+                save_checkpoint(path, make_state(8), CONFIG)
+        assert_same(make_state(7), load_checkpoint(path, CONFIG))
         assert {*os.listdir(path.parent)} <= {previous(path).name, path.name}
 
     def test_an_interruption_leaves_the_one_before(self, path, monkeypatch):
@@ -116,8 +114,8 @@ class TestSave:
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                save_checkpoint(path, make_checkpoint(8), CONFIG)
-        assert_same(make_checkpoint(7), load_checkpoint(path, CONFIG))
+                save_checkpoint(path, make_state(8), CONFIG)
+        assert_same(make_state(7), load_checkpoint(path, CONFIG))
         assert {*os.listdir(path.parent)} <= {previous(path).name, path.name}
 
 
@@ -141,7 +139,7 @@ class TestChangedConfig:
         config = CONFIG.with_overrides(
             {"output.snapshot_every": 5, "output.checkpoint_every": 0}
         )
-        assert_same(make_checkpoint(), load_checkpoint(path, config))
+        assert_same(make_state(), load_checkpoint(path, config))
 
     def test_changed_keys_names_what_came_and_what_went(self):
         old = {"a": 1, "b": {"c": [1, 2]}, "output": {"film": 1}, "gone": "x"}
@@ -151,6 +149,70 @@ class TestChangedConfig:
             "b.c.2: null before, 4 now",
             "gone: x before, null now",
         ]
+
+
+class TestVersions:
+    def test_are_told_where_they_differ(self, path, monkeypatch):
+        monkeypatch.setattr(versions, "version", lambda name: "99.0")
+        with pytest.warns(UserWarning, match=r"with .*tensorflow 99\.0"):
+            load_checkpoint(path, CONFIG)
+
+    def test_a_package_without_metadata_is_unknown(self, path, monkeypatch):
+        """As of an uninstalled checkout, or of tensorflow-cpu."""
+
+        def missing(name):
+            raise versions.PackageNotFoundError(name)
+
+        monkeypatch.setattr(versions, "version", missing)
+        found = versions.versions()
+        assert found.pop("tfstyle") == tfstyle.__version__
+        assert set(found.values()) == {"unknown"}
+        save_checkpoint(path, make_state(8), CONFIG)
+        assert_same(make_state(8), load_checkpoint(path, CONFIG))
+
+
+class TestLayout:
+    @pytest.mark.parametrize("layout", [None, 3, "2", []])
+    def test_another_one_is_refused_in_a_line(self, path, layout):
+        def change(about, _):
+            about.pop("layout")
+            if layout is not None:
+                about["layout"] = layout
+
+        save_checkpoint(path, make_state(8), CONFIG)
+        rewrite(path, change)
+        line = complaint(path)
+        assert f"has layout {1 if layout is None else layout}, this version" in line
+        assert "reads layout 2" in line
+        assert "the version that wrote it, or start again with --overwrite" in line
+
+    def test_so_is_that_of_the_one_before(self, path):
+        rewrite(path, lambda about, _: about.pop("layout"))
+        path.rename(previous(path))
+        assert "has layout 1" in complaint(path)
+
+
+class TestRepair:
+    @pytest.fixture
+    def damaged(self, path):
+        """A damaged checkpoint, with a good one before it."""
+        save_checkpoint(path, make_state(8), CONFIG)
+        path.write_bytes(b"damaged")
+        return path
+
+    @pytest.mark.filterwarnings("ignore:.*resuming from the one before")
+    def test_puts_the_one_before_in_its_place(self, damaged):
+        load_checkpoint(damaged, CONFIG)
+        assert os.listdir(damaged.parent) == [damaged.name]
+        assert_same(make_state(7), load_checkpoint(damaged, CONFIG))
+
+    @pytest.mark.filterwarnings("ignore:.*resuming from the one before")
+    def test_is_left_out_on_demand(self, damaged):
+        """As in a dry run."""
+        before = {path: path.read_bytes() for path in damaged.parent.iterdir()}
+        assert_same(make_state(7), load_checkpoint(damaged, CONFIG, repair=False))
+        after = {path: path.read_bytes() for path in damaged.parent.iterdir()}
+        assert after == before
 
 
 class TestDamaged:
@@ -190,7 +252,7 @@ class TestDamaged:
 
     def test_a_flipped_bit(self, path):
         data = bytearray(path.read_bytes())
-        start = data.index(make_checkpoint().optimizer["image"].tobytes()[:16])
+        start = data.index(make_state().optimizer["image"].tobytes()[:16])
         data[start + 5] ^= 1
         path.write_bytes(data)
         assert "is damaged" in complaint(path)

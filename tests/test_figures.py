@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle.config.schema import StyleConfig
+from tfstyle.api import Stop
+from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
 from tfstyle.images import check_film, load_image, save_film
-from tfstyle.runs import observers
+from tfstyle.runs import job
 from tfstyle.studies import recognition
 from tfstyle.studies.feature_maps import as_grey, draw_feature_maps
 from tfstyle.studies.film import make_film
@@ -131,13 +132,45 @@ class TestFilms:
         with open(tmp_path / "out/results.csv", encoding="utf-8") as file:
             steps = [int(row["step"]) for row in csv.DictReader(file)]
         assert steps == [0, 4, 5, 8, 10]
+        assert {path.name for path in (tmp_path / "out").iterdir()} == {
+            *("sheet.png", "results.csv", "run"),
+        }
         before = sheet.stat().st_mtime_ns
         make_film(config, inputs, tmp_path / "out")
         assert sheet.stat().st_mtime_ns == before
 
-    def test_long_runs_are_thinned_out(self, tmp_path):
-        film = observers.Film(tmp_path / "film.gif", steps=1000)
-        assert film._every == 10
+    def test_the_study_goes_on_where_it_was_interrupted(
+        self, tmp_path, tiny_vgg19, photo, painting, monkeypatch
+    ):
+        config = CONFIG.with_overrides({"output.film": "gif"})
+        inputs = Inputs(photo, [painting])
+        whole = make_film(config, inputs, tmp_path / "whole")
+        observers = job._observers
+
+        def stop(step):
+            if step.step == 6:
+                raise Stop
+
+        with monkeypatch.context() as patch:
+            patch.setattr(job, "_observers", lambda *at: [*observers(*at), stop])
+            with pytest.raises(KeyboardInterrupt):
+                make_film(config, inputs, tmp_path / "out")
+        resumed = make_film(config, inputs, tmp_path / "out")
+        for ours, theirs in zip(resumed, whole, strict=True):
+            assert ours.read_bytes() == theirs.read_bytes()
+
+    def test_the_strip_is_drawn_after_all_where_only_that_is_missing(
+        self, tmp_path, tiny_vgg19, photo, painting, monkeypatch
+    ):
+        config = CONFIG.with_overrides({"output.film": "gif"})
+        inputs = Inputs(photo, [painting])
+        with monkeypatch.context() as patch:
+            patch.setattr("tfstyle.studies.film.draw_strip", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                make_film(config, inputs, tmp_path / "out")
+        monkeypatch.setattr("tfstyle.studies.film.run_or_resume", pytest.fail)
+        sheet, _ = make_film(config, inputs, tmp_path / "out")
+        assert sheet.is_file()
 
 
 class TestRecognition:
@@ -167,7 +200,7 @@ class TestRecognition:
     def test_the_likeliest_come_first(self, photo, classifier, names):
         import keras
 
-        from tfstyle.engine.inputs import cover
+        from tfstyle.images import cover
 
         guesses = recognition.recognize(photo, 5, classifier)
         pixels = 255 * cover(photo, 224, 224)[None]

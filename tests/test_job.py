@@ -1,5 +1,6 @@
 """tfstyle.runs.job: the run directory, whatever ends the run."""
 
+import contextlib
 import csv
 import json
 import os
@@ -7,14 +8,17 @@ import signal
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfstyle import StyleConfig
-from tfstyle.config.loading import load_config
+from tfstyle.api import Stop
+from tfstyle.config import load_config
 from tfstyle.engine.inputs import Inputs
-from tfstyle.images import load_image, load_text
-from tfstyle.optimizers import lbfgs as optimizers
-from tfstyle.runs import job
+from tfstyle.errors import RunError
+from tfstyle.images import Metadata, load_image, load_text
+from tfstyle.runs import ending, job
 from tfstyle.runs.checkpoint import load_checkpoint
+from tfstyle.runs.dry_run import plan
 
 ONE_LINE = r"\A[^\n]+\Z"
 COLUMNS = "step,scale,height,width,seconds,total,content,style,variation"
@@ -44,12 +48,10 @@ def config(tiny_vgg19):
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_network, photo, painting, tmp_path_factory):
+def whole(tiny_kept, photo, painting, tmp_path_factory):
     """The run directory of that run when nothing comes in between."""
     folder = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tfstyle.engine.stage.vgg19", lambda *_: tiny_network)
-        job.run_job(CONFIG, Inputs(photo, [painting]), folder)
+    job.run_job(CONFIG, Inputs(photo, [painting]), folder, kept=tiny_kept)
     return folder
 
 
@@ -112,7 +114,7 @@ def send(number):
 
 
 def fail(error):
-    def raise_error(_):
+    def raise_error(*_):
         raise error
 
     return raise_error
@@ -135,9 +137,25 @@ class TestRunDirectory:
     def test_result_carries_its_config(self, whole, tmp_path):
         text = load_text(whole / "result.png")
         assert text["Software"].startswith("tfstyle ")
-        assert text["Config"] == (whole / "config.yaml").read_text("utf-8")
         (tmp_path / "again.yaml").write_text(text["Config"], "utf-8")
         assert load_config(tmp_path / "again.yaml") == CONFIG
+        assert load_config(whole / "config.yaml") == CONFIG
+
+    def test_only_the_config_file_names_folders(self, config, inputs, folder):
+        path = "/somewhere/jane.doe/photo.png"
+        config = config.with_overrides({"content.path": path})
+        job.run_job(config, inputs, folder)
+        assert load_config(folder / "config.yaml").content.path == path
+        data = (folder / "result.png").read_bytes()
+        assert b"jane.doe" not in data
+        assert "path: photo.png" in load_text(folder / "result.png")["Config"]
+
+    def test_result_keeps_the_metadata(self, config, inputs, folder):
+        keep = Metadata(dpi=(300, 300), alpha=np.full((5, 5), 128, np.uint8))
+        job.run_job(config, inputs, folder, metadata=keep)
+        with Image.open(folder / "result.png") as result:
+            assert result.mode == "RGBA"
+            assert result.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
 
     def test_log_has_a_row_per_step(self, config, inputs, folder):
         job.run_job(config.with_overrides(TWO_SCALES), inputs, folder)
@@ -162,7 +180,7 @@ class TestRunDirectory:
         assert found["seed"] == 0
         assert found["weights"] == "bundled"
         assert len(found["weights_sha256"]) == 64
-        versions = {"tfstyle", "python", "tensorflow", "keras", "numpy"}
+        versions = {"tfstyle", "python", "tensorflow", "keras", "numpy", "pillow"}
         assert found["versions"].keys() == versions
         assert found["machine"]
         assert found["finished_at"]
@@ -189,7 +207,7 @@ class TestRunDirectory:
         config = config.with_overrides(
             {"objective.style_weight": 0, "objective.tv_weight": 0}
         )
-        with pytest.warns(RuntimeWarning, match="picture does not change"):
+        with pytest.warns(RuntimeWarning, match="the run has stalled"):
             assert job.run_job(config, inputs, folder) == "converged"
         assert record(folder)["stopped"] == "converged"
         (scale,) = record(folder)["scales"]
@@ -283,6 +301,22 @@ class TestInterrupted:
         after = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
         assert after == before
 
+    @pytest.mark.parametrize("last", [False, True])
+    def test_by_an_observer(self, config, inputs, folder, last):
+        """All others have seen the step all the same."""
+        seen = []
+
+        def stop(step):
+            if step.step == (STEPS if last else 2):
+                raise Stop
+
+        observers = [stop, lambda step: seen.append(step.step)]
+        stopped = job.run_job(config, inputs, folder, observers=observers)
+        assert stopped == record(folder)["stopped"]
+        assert stopped == ("finished" if last else "interrupted")
+        assert seen == steps_logged(folder) == list(range(STEPS + 1 if last else 3))
+        assert files(folder) == (FINISHED if last else RESUMABLE)
+
     @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
     def test_amid_a_step_it_goes_on_to_the_same_bytes(
         self, config, inputs, folder, tmp_path, monkeypatch, optimizer
@@ -297,12 +331,13 @@ class TestInterrupted:
             if self.evaluations == 3:
                 raise KeyboardInterrupt
 
-        kind = {"lbfgs": optimizers.LBFGS, "adam": optimizers.Adam}[optimizer]
+        kind = optimizer_class(optimizer)
         step = kind.step
         with monkeypatch.context() as patch:
             patch.setattr(kind, "step", step_and_interrupt)
             with pytest.raises(KeyboardInterrupt):
                 job.run_job(config, inputs, folder)
+        assert record(folder)["stopped"] == "interrupted"
         assert resume(config, inputs, folder) == "finished"
         result = (folder / "result.png").read_bytes()
         assert result == (whole / "result.png").read_bytes()
@@ -320,7 +355,7 @@ class TestFailed:
     )
     def test_keeps_the_work(self, config, inputs, folder, events, error, what):
         events[3] = fail(error)
-        with pytest.raises(job.RunError, match=what):
+        with pytest.raises(RunError, match=what):
             job.run_job(config, inputs, folder)
         assert files(folder) == RESUMABLE
         assert record(folder)["stopped"] == "failed"
@@ -338,46 +373,145 @@ class TestFailed:
         assert result == (whole / "result.png").read_bytes()
         assert without_seconds(folder) == without_seconds(whole)
 
-    def test_before_its_first_step_it_leaves_no_trace(
-        self, config, inputs, folder, monkeypatch
+    def test_a_result_that_cannot_be_written_is_not_finished(
+        self, config, inputs, folder, monkeypatch, whole
     ):
-        from tfstyle.engine import loop as transfer
+        with monkeypatch.context() as patch:
+            patch.setattr(ending, "save_image", fail(OSError(28, "No space left")))
+            with pytest.raises(RunError, match="No space left"):
+                job.run_job(config, inputs, folder)
+        assert record(folder)["stopped"] == "failed"
+        assert load_checkpoint(folder / "checkpoint.npz", config).step == STEPS
+        assert resume(config, inputs, folder) == "finished"
+        assert files(folder) == FINISHED
+        result = (folder / "result.png").read_bytes()
+        assert result == (whole / "result.png").read_bytes()
 
-        monkeypatch.setattr(
-            transfer, "make_network", lambda *_: fail(ValueError("no weights"))(None)
-        )
+    @pytest.fixture
+    def no_weights(self, monkeypatch):
+        from tfstyle.engine.kept import Kept
+
+        def refuse(*_):
+            raise ValueError("no weights")
+
+        monkeypatch.setattr(Kept, "objective", refuse)
+
+    def test_before_its_first_step_it_leaves_no_trace(
+        self, config, inputs, folder, no_weights
+    ):
         with pytest.raises(ValueError, match="no weights"):
             job.run_job(config, inputs, folder)
         assert not folder.exists()
 
     def test_before_its_first_step_it_spares_an_earlier_run(
-        self, config, inputs, folder, events, monkeypatch
+        self, config, inputs, folder, events, request
     ):
-        from tfstyle.engine import loop as transfer
-
         events[3] = send(signal.SIGINT)
         job.run_job(config, inputs, folder)
-        monkeypatch.setattr(
-            transfer, "make_network", lambda *_: fail(ValueError("no weights"))(None)
-        )
+        request.getfixturevalue("no_weights")
         with pytest.raises(ValueError, match="no weights"):
             job.run_job(config, inputs, folder)
         assert files(folder) == RESUMABLE
         assert steps_logged(folder) == [0, 1, 2, 3]
 
 
+class TestFilm:
+    """A run with a film is finished when that is there."""
+
+    @pytest.fixture
+    def config(self, tiny_vgg19):
+        return CONFIG.with_overrides({"output.film": "gif"})
+
+    @pytest.fixture
+    def whole(self, config, inputs, tmp_path):
+        job.run_job(config, inputs, tmp_path / "whole")
+        return tmp_path / "whole"
+
+    def frames(self, folder):
+        with Image.open(folder / "film.gif") as film:
+            return film.n_frames
+
+    def test_has_every_step(self, whole):
+        assert files(whole) == FINISHED | {"film.gif"}
+        assert self.frames(whole) == STEPS + 1
+
+    @pytest.mark.parametrize(
+        "error", [OSError(28, "No space left"), KeyboardInterrupt()]
+    )
+    def test_one_that_cannot_be_made_is_made_by_resuming(
+        self, config, inputs, folder, monkeypatch, whole, error
+    ):
+        before = []
+
+        def encode(*_):
+            before.append((folder / "run.json").exists())
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tfstyle.runs.frames.save_film", encode)
+            with pytest.raises((RunError, KeyboardInterrupt)):
+                job.run_job(config, inputs, folder)
+        assert before == [False]  # nothing said that it was finished
+        if isinstance(error, OSError):
+            assert record(folder)["stopped"] == "failed"
+        assert load_checkpoint(folder / "checkpoint.npz", config).step == STEPS
+        assert not (folder / "film.gif").exists()
+        assert resume(config, inputs, folder) == "finished"
+        assert files(folder) == FINISHED | {"film.gif"}
+        film = (folder / "film.gif").read_bytes()
+        assert film == (whole / "film.gif").read_bytes()
+
+    @pytest.mark.parametrize("error", [RuntimeError("boom"), None])
+    def test_of_a_resumed_run_is_complete(
+        self, config, inputs, folder, events, whole, error
+    ):
+        """It goes on from the only checkpoint, of step 0, or from that of step 3."""
+        config = config.with_overrides({"output.checkpoint_every": 1e9})
+        events[3] = fail(error) if error else send(signal.SIGINT)
+        with pytest.raises(RunError) if error else contextlib.nullcontext():
+            job.run_job(config, inputs, folder)
+        assert files(folder) == RESUMABLE | {"frames"}
+        events.clear()
+        if error:
+            (folder / "checkpoint.npz").unlink()  # as if it had been killed
+        assert resume(config, inputs, folder) == "finished"
+        assert files(folder) == FINISHED | {"film.gif"}
+        film = (folder / "film.gif").read_bytes()
+        assert film == (whole / "film.gif").read_bytes()
+
+    def test_frames_go_with_the_film(self, config, inputs, folder, events):
+        events[3] = send(signal.SIGINT)
+        job.run_job(config, inputs, folder)
+        events.clear()
+        plain = config.with_overrides({"output.film": None})
+        assert resume(plain, inputs, folder) == "finished"
+        assert files(folder) == FINISHED
+
+    def test_one_of_an_earlier_run_goes(self, config, inputs, folder):
+        job.run_job(config, inputs, folder)
+        job.run_job(CONFIG, inputs, folder)
+        assert files(folder) == FINISHED
+
+
+def optimizer_class(name):
+    """Return the class of an optimizer's name."""
+    from tfstyle import optimizers
+
+    return {"lbfgs": optimizers.LBFGS, "adam": optimizers.Adam}[name]
+
+
 def test_the_end_of_another_process_is_told_in_words(monkeypatch):
-    monkeypatch.setattr(job.device, "workers", lambda: ["a:1", "b:1"])
-    error = job._failure(Exception("{{x}} Collective ops is aborted by: closed"))
+    monkeypatch.setattr(job, "workers", lambda: ["a:1", "b:1"])
+    error = job.failure(Exception("{{x}} Collective ops is aborted by: closed"))
     assert str(error) == "another process of this run has ended, or cannot be reached"
 
 
 class TestPlan:
     def test_says_what_a_run_would_do(self, config, inputs, monkeypatch):
-        from tfstyle.engine import stage
+        from tfstyle.engine.kept import Kept
 
-        monkeypatch.setattr(stage, "vgg19", lambda *_: pytest.fail("computed"))
-        text = job.plan(config.with_overrides(TWO_SCALES), inputs)
+        monkeypatch.setattr(Kept, "objective", lambda *_: pytest.fail("computed"))
+        text = plan(config.with_overrides(TWO_SCALES), inputs)
         for line in (
             "photo.png (64 x 43)",
             "painting.png (64 x 51), 2",
@@ -392,7 +526,7 @@ class TestPlan:
 
     def test_memory_grows_with_the_picture(self, config, inputs):
         def gib(size):
-            text = job.plan(config.with_overrides({"size": size}), inputs)
+            text = plan(config.with_overrides({"size": size}), inputs)
             line = next(each for each in text.splitlines() if "GiB" in each)
             return float(line.split()[-2])
 

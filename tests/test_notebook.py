@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tfstyle.notebook import Preview, figure, upload
+from tfstyle.notebook import Preview, figure, plot_losses, upload
 
 NOTEBOOK = ROOT / "notebooks/tfstyle.ipynb"
 
@@ -70,7 +70,7 @@ class TestHelpers:
         np.testing.assert_array_equal(drawn.axes[1].images[0].get_array(), painting)
 
     def test_a_preview_keeps_every_step_and_shows_some(self, monkeypatch, photo):
-        from test_observers import make_step
+        from steps import make_step
 
         preview, shown = Preview(seconds=1e9), []
         monkeypatch.setattr(preview, "_show", shown.append)
@@ -80,6 +80,17 @@ class TestHelpers:
         assert [row["step"] for row in preview.history] == [0, 1, 2, 3]
         assert preview.history[0].keys() >= {"total", "content", "style", "variation"}
         assert len(shown) == 2  # the first and the last
+
+    def test_every_loss_is_plotted(self, monkeypatch):
+        from steps import make_losses
+
+        drawn = []
+        monkeypatch.setattr("tfstyle.notebook.as_png", drawn.append)
+        place = {"step": 0, "scale": 0, "height": 4, "width": 6, "seconds": 0.1}
+        plot_losses([{**place, **make_losses(0, temporal=0.5)}])
+        (axis,) = drawn[0].axes
+        names = [line.get_label() for line in axis.get_lines()]
+        assert names == ["total", "content", "style", "variation", "temporal"]
 
     def test_uploads_outside_colab_say_what_to_do(self):
         with pytest.raises(ValueError, match="give the path"):

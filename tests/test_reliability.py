@@ -19,22 +19,25 @@ import numpy as np
 import pytest
 from conftest import ROOT, small
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import checksums, load_inputs
+from tfstyle.config import StyleConfig
+from tfstyle.errors import RunError
 from tfstyle.images import save_image
 from tfstyle.runs import job
 from tfstyle.runs.checkpoint import load_checkpoint, previous
 from tfstyle.runs.folder import CHECKPOINT, RECORD
+from tfstyle.runs.inputs import load_inputs
 from tfstyle.system.files import TEMPORARY
 
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from conftest import make_tiny_network
 from tfstyle import run
-from tfstyle.engine import stage
+from tfstyle.system.quiet import quiet_import
+with quiet_import():
+    from conftest import make_tiny_network
+    from tfstyle.engine.kept import Kept
 network = make_tiny_network()
-stage.vgg19 = lambda *_, **__: network
+Kept.network = lambda *_: network
 sys.exit(run.main(["tfstyle", *sys.argv[2:]]))
 """
 NO_SPACE = r"\A[^\n]*No space left on device[^\n]*\Z"
@@ -207,21 +210,23 @@ class TestInterrupted:
         assert again.returncode == 0, errors
         assert_as_whole(folder, whole(kind))
 
-    def test_between_tiles_the_step_is_given_up(self, config, tmp_path, monkeypatch):
+    def test_between_tiles_the_step_is_given_up(self, config, tmp_path):
         config = config.with_overrides({"memory.tile": 64})
         folder, inputs = tmp_path / "run", load_inputs(config)
-        tiles, watch = [], job._TileWatchers.__call__
+        tiles = []
 
-        def count(watchers, done, total):
-            if watchers._watch:  # the run has begun
-                tiles.append(done)
-                if len(tiles) == 3:
-                    os.kill(os.getpid(), signal.SIGTERM)
-            watch(watchers, done, total)
+        def observe(step):
+            """Watch the tiles too."""
 
-        monkeypatch.setattr(job._TileWatchers, "__call__", count)
+        def tile(done, count):
+            tiles.append(done)
+            if len(tiles) == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        observe.tile = tile
         config = config.with_overrides({"pyramid.min_size": None})
-        assert job.run_job(config, inputs, folder) == "interrupted"
+        stopped = job.run_job(config, inputs, folder, observers=[observe])
+        assert stopped == "interrupted"
         assert len(tiles) == 3
         record = json.loads((folder / RECORD).read_text())
         assert (record["steps"], record["stopped"]) == (0, "interrupted")
@@ -271,13 +276,13 @@ class TestFaults:
 
         with monkeypatch.context() as patch:
             patch.setattr(os, call, fail)
-            with pytest.raises((job.RunError, ValueError), match=NO_SPACE):
+            with pytest.raises((RunError, ValueError), match=NO_SPACE):
                 job.run_job(config, inputs, folder)
         assert len(calls) > number
         assert not list(folder.glob(f"{TEMPORARY}*"))
         path, resume = folder / CHECKPOINT, None
         if path.exists() or previous(path).exists():
-            resume = load_checkpoint(path, config, checksums(inputs))
+            resume = load_checkpoint(path, config, inputs.checksums)
         job.run_job(config, inputs, folder, resume)
         assert_as_whole(folder, whole("lbfgs"))
 
@@ -311,24 +316,20 @@ class TestFaults:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises((job.RunError, ValueError), match="No space left"):
+        with pytest.raises((RunError, ValueError), match="No space left"):
             job.run_job(config, inputs, folder)
         assert (folder / "result.png").read_bytes() == before
 
-    def test_the_folder_vanishes(self, config, tmp_path, monkeypatch):
+    def test_the_folder_vanishes(self, config, tmp_path):
         folder, inputs = tmp_path / "run", load_inputs(config)
         config = config.with_overrides({"output.checkpoint_every": 1e9})
-        observers = job._observers
 
         def remove(step):
             if step.step == 3:
                 shutil.rmtree(folder)
 
-        monkeypatch.setattr(
-            job, "_observers", lambda *arguments: [*observers(*arguments), remove]
-        )
-        with pytest.raises(job.RunError, match="No such file"):
-            job.run_job(config, inputs, folder)  # its log is gone
+        with pytest.raises(RunError, match="No such file"):
+            job.run_job(config, inputs, folder, observers=[remove])  # its log is gone
         assert (folder / "result.png").is_file()
 
 
@@ -342,44 +343,25 @@ class TestResume:
         assert printed.strip() == str(folder / "result.png")
         assert (folder / "result.png").read_bytes() == before
 
-    def test_pictures_may_have_moved(self, config, pictures, tmp_path, monkeypatch):
+    def test_pictures_may_have_moved(self, config, pictures, tmp_path):
         folder, inputs = tmp_path / "run", load_inputs(config)
         path = tmp_path / "moved.png"
         shutil.copy(pictures / "photo.png", path)
-        steps = []
 
         def stop(step):
-            steps.append(step)
             if step.step == 5:
                 raise MemoryError
 
-        observers = job._observers
-        with monkeypatch.context() as patch:
-            patch.setattr(job, "_observers", lambda *a: [*observers(*a), stop])
-            with pytest.raises(job.RunError):
-                job.run_job(config, inputs, folder)
+        with pytest.raises(RunError):
+            job.run_job(config, inputs, folder, observers=[stop])
         moved = config.with_overrides({"content.path": str(path)})
         checkpoint = folder / CHECKPOINT
-        found = load_checkpoint(checkpoint, moved, checksums(load_inputs(moved)))
+        found = load_checkpoint(checkpoint, moved, load_inputs(moved).checksums)
         assert found.step == 5
         other = np.asarray(inputs.content)[::-1]
-        marks = {**checksums(inputs), **checksums(type(inputs)(other, inputs.styles))}
+        marks = type(inputs)(other, inputs.styles).checksums
         with pytest.raises(ValueError, match=r"pictures\.content"):
             load_checkpoint(checkpoint, config, marks)
-
-    def test_other_versions_are_told(self, config, tmp_path, monkeypatch):
-        folder, inputs = tmp_path / "run", load_inputs(config)
-
-        def stop(step):
-            raise MemoryError
-
-        with monkeypatch.context() as patch:
-            patch.setattr(job, "_observers", lambda *a: [stop])
-            with pytest.raises(job.RunError):
-                job.run_job(config, inputs, folder)
-        monkeypatch.setattr("tfstyle.runs.checkpoint.version", lambda name: "99.0")
-        with pytest.warns(UserWarning, match=r"with tfstyle 99\.0"):
-            load_checkpoint(folder / CHECKPOINT, config, checksums(inputs))
 
 
 def test_the_record_of_a_killed_run_is_of_the_whole(pictures, whole, tmp_path):

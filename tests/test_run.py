@@ -23,11 +23,11 @@ import pytest
 from absl.testing import flagsaver
 
 from tfstyle import run
-from tfstyle.config.loading import load_config
+from tfstyle.config import load_config
 from tfstyle.images import load_image, load_text, save_image
 from tfstyle.runs import job
-from tfstyle.runs.observers import Bar
-from tfstyle.system.devices import quiet_import
+from tfstyle.runs.progress import Bar
+from tfstyle.system.quiet import quiet_import
 from tfstyle.vgg.weights import weights_path
 
 ROOT = Path(__file__).parent.parent
@@ -178,7 +178,10 @@ class TestSmoke:
         assert config.size == 64
         assert config.content.path == str(ROOT / "examples/content/chelsea.png")
         text = load_text(folder / "result.png")
-        assert text["Config"] == (folder / "config.yaml").read_text("utf-8")
+        (folder / "published.yaml").write_text(text["Config"], "utf-8")
+        published = load_config(folder / "published.yaml")
+        (folder / "published.yaml").unlink()
+        assert (published.size, published.content.path) == (64, "chelsea.png")
         assert re.fullmatch(r"tfstyle \d+\.\d+\.\d+\S*", text["Software"])
 
     def test_log(self, smoke):
@@ -247,7 +250,7 @@ class TestRun:
 
 class TestDryRun:
     def test_prints_the_plan_and_does_nothing(self, tfstyle, desk, monkeypatch):
-        monkeypatch.setattr(job, "run_job", lambda *_: pytest.fail("computed"))
+        monkeypatch.setattr(job, "run_job", lambda *_, **__: pytest.fail("computed"))
         before = tree(desk)
         done = tfstyle(*TINY, "--output", "deep/run", "--dry_run")
         assert done.code == 0
@@ -553,7 +556,7 @@ class TestFailure:
         def fail(*_):
             raise error
 
-        monkeypatch.setattr("tfstyle.engine.stage.make_objective", fail)
+        monkeypatch.setattr("tfstyle.engine.kept.Kept.objective", fail)
         before = tree(desk)
         done = tfstyle(*TINY, "--output", "run")
         assert done.code == 1
@@ -606,6 +609,45 @@ class TestInterruption:
         assert tree(desk) == before
         output = ("--set", "output.snapshot_every=1")
         assert tfstyle(*TINY, *output, "--output", "run", "--resume").code == 0
+
+    def test_a_dry_run_changes_nothing(self, tiny_vgg19, tfstyle, desk, stop_at):
+        stop_at[2] = True
+        tfstyle(*TINY, "--output", "run")
+        (desk / "run/checkpoint.npz").write_bytes(b"damaged")
+        before = tree(desk)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            done = tfstyle(*TINY, "--output", "run", "--resume", "--dry_run")
+        assert done.code == 0
+        assert "resuming from the one before" in done.err
+        assert tree(desk) == before
+
+    def test_what_a_finished_run_left_goes_when_it_is_resumed(
+        self, tiny_vgg19, tfstyle, desk
+    ):
+        """As where it was killed between its record and its last checkpoint's end."""
+        tfstyle(*TINY, "--output", "run")
+        (desk / "run/checkpoint.npz").touch()
+        dry = tfstyle(*TINY, "--output", "run", "--resume", "--dry_run")
+        assert (dry.code, dry.out) == (0, f"{Path('run/result.png')}\n")
+        assert files(desk / "run") == FINISHED | {"checkpoint.npz"}
+        done = tfstyle(*TINY, "--output", "run", "--resume")
+        assert (done.code, done.out) == (0, f"{Path('run/result.png')}\n")
+        assert files(desk / "run") == FINISHED
+
+    def test_makes_the_film_that_failed(self, tiny_vgg19, tfstyle, desk, monkeypatch):
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        film = ("--set", "output.film=gif", "--output", "run")
+        with monkeypatch.context() as patch:
+            patch.setattr("tfstyle.runs.frames.save_film", full)
+            done = tfstyle(*TINY, *film)
+        assert done.code == 1
+        assert done.err.splitlines()[-1].endswith("; --resume goes on")
+        assert "No space left on device" in done.err
+        assert tfstyle(*TINY, *film, "--resume").code == 0
+        assert files(desk / "run") == FINISHED | {"film.gif"}
 
     @pytest.mark.parametrize("size", [(43, 64), (64, 64)])
     def test_does_not_resume_with_another_picture(

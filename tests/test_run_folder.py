@@ -1,5 +1,6 @@
-"""tfstyle.runs.folder and tfstyle.system.files: what may go where, and nothing half-written."""
+"""tfstyle.runs.folder: what may go where, and what becomes of earlier runs."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -7,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from tfstyle import StyleConfig
-from tfstyle.config.loading import load_config
-from tfstyle.runs.folder import check_folder, opened_folder
+from tfstyle.config import load_config
+from tfstyle.runs.folder import (
+    check_folder,
+    drop_leftovers,
+    is_finished,
+    opened_folder,
+)
 from tfstyle.system.files import write_text
+from tfstyle.system.locks import locked
 
 ONE_LINE = r"\A[^\n]+\Z"
 RESUMABLE = {
@@ -94,6 +101,8 @@ class TestOpenFolder:
             (tmp_path / name).write_text("before")
         (tmp_path / "snapshots").mkdir()
         (tmp_path / "snapshots" / "step_000000.png").touch()
+        (tmp_path / "frames").mkdir()
+        (tmp_path / "frames" / "frame_000000.jpg").touch()
         return tmp_path
 
     def test_drops_an_earlier_run_but_its_result(self, earlier):
@@ -112,8 +121,16 @@ class TestOpenFolder:
     def test_keeps_a_run_that_is_resumed(self, earlier):
         with opened_folder(earlier, StyleConfig(), resume=True):
             pass
-        assert files(earlier) == RESUMABLE | {"notes.txt", "snapshots"}
+        assert files(earlier) == RESUMABLE | {"notes.txt", "snapshots", "frames"}
+        assert files(earlier / "frames") == {"frame_000000.jpg"}
         assert (earlier / "log.csv").read_text() == "before"
+
+    def test_an_error_of_the_run_is_left_as_it_is(self, tmp_path):
+        error = OSError(28, "No space left on device")
+        opened = opened_folder(tmp_path, StyleConfig())
+        with pytest.raises(OSError, match="No space left") as found, opened:
+            raise error
+        assert found.value is error
 
     def test_says_what_is_in_the_way(self, tmp_path):
         (tmp_path / "file").touch()
@@ -121,6 +138,61 @@ class TestOpenFolder:
         with pytest.raises(ValueError, match=ONE_LINE) as error, opened:
             pass
         assert "cannot be made (Not a directory)" in str(error.value)
+
+
+class TestFinished:
+    CONFIG, PICTURES = StyleConfig(seed=5), {"content": "abc"}
+
+    @pytest.fixture
+    def finished(self, tmp_path):
+        """A finished run that was killed before it could tidy up."""
+        record = {"stopped": "finished", "pictures": self.PICTURES}
+        (tmp_path / "run.json").write_text(json.dumps(record))
+        (tmp_path / "config.yaml").write_text(self.CONFIG.to_yaml())
+        for name in ("result.png", "checkpoint.npz", "checkpoint.previous.npz"):
+            (tmp_path / name).touch()
+        (tmp_path / "frames").mkdir()
+        (tmp_path / "frames" / "frame_000000.jpg").touch()
+        return tmp_path
+
+    def test_the_question_changes_nothing(self, finished):
+        before = files(finished)
+        assert is_finished(finished, self.CONFIG, self.PICTURES)
+        assert files(finished) == before
+
+    def test_leftovers_are_dropped(self, finished):
+        drop_leftovers(finished, self.CONFIG, self.PICTURES)
+        assert files(finished) == {"run.json", "config.yaml", "result.png"}
+
+    def test_not_while_another_run_is_there(self, finished):
+        before = files(finished)
+        with locked(finished), pytest.raises(ValueError, match="in use"):
+            drop_leftovers(finished, self.CONFIG, self.PICTURES)
+        assert files(finished) == before
+
+    def test_those_of_an_unfinished_run_stay(self, finished):
+        record = {"stopped": "interrupted", "pictures": self.PICTURES}
+        (finished / "run.json").write_text(json.dumps(record))
+        before = files(finished)
+        drop_leftovers(finished, self.CONFIG, self.PICTURES)
+        assert files(finished) == before
+        assert not is_finished(finished, self.CONFIG, self.PICTURES)
+
+    def test_another_config_is_told(self, finished):
+        with pytest.raises(ValueError, match="seed: 5 before, 6 now"):
+            is_finished(finished, StyleConfig(seed=6), self.PICTURES)
+        with pytest.raises(ValueError, match=r"pictures\.content: abc before"):
+            is_finished(finished, self.CONFIG, {"content": "def"})
+
+    def test_a_film_that_is_asked_for_afterwards_is_not_there(self, finished):
+        config = self.CONFIG.with_overrides({"output.film": "gif"})
+        with pytest.raises(
+            ValueError, match=r"is finished, without film\.gif"
+        ) as error:
+            is_finished(finished, config, self.PICTURES)
+        assert "start again with --overwrite" in str(error.value)
+        (finished / "film.gif").touch()
+        assert is_finished(finished, config, self.PICTURES)
 
 
 class TestWriteText:

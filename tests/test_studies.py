@@ -1,6 +1,7 @@
 """tfstyle.studies: grids that go on, sheets, and the trends that the lectures claim."""
 
 import csv
+import dataclasses
 import json
 import signal
 
@@ -8,14 +9,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import load_inputs
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs
 from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 from tfstyle.runs import job
-from tfstyle.studies import grid, runs
+from tfstyle.runs.inputs import load_inputs
+from tfstyle.studies import grid, measures, overview, runs
 from tfstyle.studies.gram_matrices import distances, draw_gram_matrices, heat_map
-from tfstyle.studies.measures import Yardstick, psnr
+from tfstyle.studies.measures import distances as measured_distances
+from tfstyle.studies.measures import psnr
+from tfstyle.studies.outcome import CellOutcome
 from tfstyle.studies.sheet import GAP, WIDTHS, Tile, contact_sheet
 from tfstyle.studies.study import folder_name, label_of, load_study
 
@@ -55,10 +59,12 @@ def desk(tmp_path, photo, painting, monkeypatch):
 
 @pytest.fixture
 def study(desk, tiny_vgg19, monkeypatch):
-    """The study, on the tiny twin of VGG19, whose layers the yardstick takes too."""
+    """The study, on the tiny twin of VGG19, whose layers the measures take too."""
     study = load_study("study.yaml")
     options = study.cells[0].config.objective
-    monkeypatch.setattr("tfstyle.studies.measures.ruler_options", lambda *_: options)
+    monkeypatch.setattr(
+        "tfstyle.studies.measures.measuring_options", lambda *_: options
+    )
     return study
 
 
@@ -68,9 +74,9 @@ def ran(monkeypatch):
     ran = []
     run = runs.run_job
 
-    def spy(config, inputs, folder, *rest):
+    def spy(config, inputs, folder, *rest, **options):
         ran.append(folder.name)
-        return run(config, inputs, folder, *rest)
+        return run(config, inputs, folder, *rest, **options)
 
     monkeypatch.setattr(runs, "run_job", spy)
     return ran
@@ -176,7 +182,7 @@ class TestStudyFile:
 
 class TestRunning:
     def test_a_study_folder(self, study, desk):
-        assert grid.run_study(study, desk / "out") == 0
+        assert run_and_report(study, desk / "out") == (0, [])
         rows = results(desk / "out")
         assert [row["row"] for row in rows] == ["the photo"] * 2 + ["white noise"] * 2
         assert [row["objective.style_weight"] for row in rows] == ["5", "20.5"] * 2
@@ -206,7 +212,7 @@ class TestRunning:
         grid.run_study(study, desk / "out")
         first = (desk / "out/results.csv").read_text("utf-8")
         assert len(ran) == 4
-        assert grid.run_study(study, desk / "out") == 0
+        assert grid.run_study(study, desk / "out").code == 0
         assert len(ran) == 4
         assert (desk / "out/results.csv").read_text("utf-8") == first
 
@@ -225,7 +231,7 @@ class TestRunning:
         grid.run_study(study, desk / "out")
         assert len(ran) == 4
 
-    def test_an_interrupted_study_goes_on(self, study, desk, ran, monkeypatch, capsys):
+    def test_an_interrupted_study_goes_on(self, study, desk, ran, monkeypatch):
         watch = grid.StudyProgress.watch
 
         def stop_in_the_second_cell(self, step):
@@ -234,12 +240,13 @@ class TestRunning:
                 signal.raise_signal(signal.SIGINT)
 
         monkeypatch.setattr(grid.StudyProgress, "watch", stop_in_the_second_cell)
-        assert grid.run_study(study, desk / "out") == 130
-        assert "goes on" in capsys.readouterr().err
+        code, (line,) = run_and_report(study, desk / "out")
+        assert code == 130
+        assert line == f"interrupted; the same command goes on from {desk / 'out'}"
         assert len(results(desk / "out")) == 1
         monkeypatch.setattr(grid.StudyProgress, "watch", watch)
         ran.clear()
-        assert grid.run_study(study, desk / "out") == 0
+        assert grid.run_study(study, desk / "out").code == 0
         assert ran == [cell.folder for cell in study.cells[1:]]
         grid.run_study(study, desk / "whole")
         for cell in study.cells:
@@ -250,22 +257,107 @@ class TestRunning:
             assert resumed == whole
 
     def test_a_failed_cell_is_marked_and_the_others_go_on(
-        self, study, desk, monkeypatch, capsys
+        self, study, desk, monkeypatch
     ):
         run = runs.run_job
 
-        def fail_at_the_second(config, inputs, folder, *rest):
+        def fail_at_the_second(config, inputs, folder, *rest, **options):
             if folder.name.startswith("02"):
                 raise RunError("the disk is full")
-            return run(config, inputs, folder, *rest)
+            return run(config, inputs, folder, *rest, **options)
 
         monkeypatch.setattr(runs, "run_job", fail_at_the_second)
-        assert grid.run_study(study, desk / "out") == 1
+        code, (line,) = run_and_report(study, desk / "out")
+        assert code == 1
+        assert line.endswith("style_weight 20.5 failed: the disk is full")
         stopped = [row["stopped"] for row in results(desk / "out")]
         assert stopped == ["finished", "failed", "finished", "finished"]
         assert results(desk / "out")[1]["error"] == "the disk is full"
-        assert "style_weight 20.5 failed: the disk is full" in capsys.readouterr().err
         assert (desk / "out/sheet.png").exists()
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (ValueError("24 x 16 pixels need about 99.9 GiB"), "need about 99.9 GiB"),
+            (MemoryError(), "the memory is full"),
+        ],
+    )
+    def test_a_cell_that_cannot_be_measured_only_lacks_its_measures(
+        self, study, desk, monkeypatch, error, said
+    ):
+        measure, number = measures.distances, []
+
+        def fail_at_the_second(*arguments):
+            number.append(len(number))
+            if number[-1] == 1:
+                raise error
+            return measure(*arguments)
+
+        monkeypatch.setattr(measures, "distances", fail_at_the_second)
+        study = dataclasses.replace(study, caption="style_distance")
+        code, (line,) = run_and_report(study, desk / "out")
+        assert code == 0
+        assert line.startswith("warning: the cell the photo style_weight 20.5: not mea")
+        rows = results(desk / "out")
+        assert {row["stopped"] for row in rows} == {"finished"}
+        assert [bool(row["style_distance"]) for row in rows] == [
+            True,
+            False,
+            True,
+            True,
+        ]
+        assert all(row["psnr"] for row in rows)
+        assert said in rows[1]["error"]
+        assert (desk / "out/sheet.png").exists()
+
+    def test_too_little_memory_to_measure_is_no_error(self, study, desk):
+        """The measures take all of the default objective, in float32."""
+        folder, cell = desk / "out", study.cells[0]
+        pictures = load_inputs(cell.config)
+        job.run_job(cell.config, pictures, folder)
+        limited = dataclasses.replace(
+            cell, config=cell.config.with_overrides({"memory.limit_gib": 0.01})
+        )
+        kept = grid_kept()
+        done = CellOutcome(limited, "finished")
+        outcome = grid.measured(done, pictures, folder, kept)
+        assert outcome.measures.keys() == {"psnr"}
+        assert "but the run may take 0.0 GiB" in outcome.error
+
+    def test_further_losses_stand_behind_the_first(self, study, desk, monkeypatch):
+        run = grid.run_or_keep
+
+        def with_another(*arguments):
+            record = run(*arguments)
+            return {**record, "losses": {**record["losses"], "temporal": 0.5}}
+
+        monkeypatch.setattr(grid, "run_or_keep", with_another)
+        grid.run_study(study, desk / "out")
+        assert list(results(desk / "out")[0])[-10:] == [
+            *("total", "content", "style", "variation", "temporal"),
+            *("psnr", "content_distance", "style_distance", "stopped", "error"),
+        ]
+
+    def test_all_cells_share_what_is_kept(self, study, desk, monkeypatch):
+        seen, run = set(), grid.run_or_keep
+
+        def spy(config, inputs, folder, observers, kept):
+            seen.add(kept)
+            return run(config, inputs, folder, observers, kept)
+
+        monkeypatch.setattr(grid, "run_or_keep", spy)
+        grid.run_study(study, desk / "out")
+        assert len(seen) == 1
+        assert None not in seen
+
+    def test_what_a_finished_cell_left_goes(self, study, desk, ran):
+        grid.run_study(study, desk / "out")
+        left = desk / "out" / study.cells[0].folder / "checkpoint.npz"
+        left.touch()
+        ran.clear()
+        grid.run_study(study, desk / "out")
+        assert ran == []
+        assert not left.exists()
 
     @pytest.mark.parametrize("damage", [b"", b"no picture"])
     def test_an_unreadable_picture_stops_it_before_any_cell(self, study, desk, damage):
@@ -279,6 +371,19 @@ class TestRunning:
         lines = capsys.readouterr().err.splitlines()
         assert lines[0].startswith("  0% cell 1/4 (the photo style_weight 5): step 0")
         assert lines[-1].startswith("100% cell 4/4 (white noise style_weight 20.5)")
+
+
+def run_and_report(study, folder):
+    """Return the exit code of a study, and what was complained of."""
+    lines = []
+    code = grid.report(grid.run_study(study, folder), lines.append)
+    return code, lines
+
+
+def grid_kept():
+    from tfstyle.engine.kept import Kept
+
+    return Kept()
 
 
 def grid_content(study, cell):
@@ -296,19 +401,67 @@ class TestMeasures:
         assert psnr(black, black) == np.inf
 
     def test_a_picture_is_no_distance_from_itself(self, photo, painting):
-        from tfstyle.engine.inputs import Inputs
-        from tfstyle.engine.stage import make_network
-
-        config = StyleConfig(size=64, styles=[{}])
-        yardstick = Yardstick(make_network)
-        own = yardstick(config, Inputs(photo, [painting]), photo)
-        other = yardstick(config, Inputs(photo, [painting]), photo[:, ::-1])
-        assert own["psnr"] > 50  # 8 bits
+        kept, config = grid_kept(), StyleConfig(size=64, styles=[{}])
+        inputs = Inputs(photo, [painting])
+        own = measured_distances(config, inputs, photo, kept)
+        other = measured_distances(config, inputs, photo[:, ::-1], kept)
+        assert measures.content_psnr(config, inputs, photo) > 50  # 8 bits
         assert own["content_distance"] < 1e-3 < other["content_distance"]
-        same = yardstick(config, Inputs(photo, [photo]), photo)
-        assert same["style_distance"] == own["style_distance"]  # remembered by path
-        fresh = Yardstick(make_network)(config, Inputs(photo, [photo]), photo)
-        assert fresh["style_distance"] < 1e-6
+        same = measured_distances(config, Inputs(photo, [photo]), photo, kept)
+        assert same["style_distance"] < 1e-6 < own["style_distance"]
+
+
+class TestOverview:
+    """What stands in front of the rows, over the columns and under the cells."""
+
+    def cells(self, desk, columns):
+        study = load_study("base.yaml", axes={"columns": columns})
+        return study.cells, grid.load_all(study)
+
+    def test_all_cells_of_a_row_are_made_of_the_same(self, desk):
+        cells, inputs = self.cells(desk, {"objective.style_weight": [1, 2]})
+        assert list(overview.sources(cells, inputs[0])) == ["content", "style"]
+        assert overview.heading(inputs) == []
+
+    def test_what_differs_stands_over_the_columns(self, desk):
+        styles = [[{"path": "painting.png"}], [{"path": "other.png"}]]
+        cells, inputs = self.cells(desk, {"styles": styles})
+        assert list(overview.sources(cells, inputs[0])) == ["content"]
+        assert len(overview.heading(inputs)) == 2
+        cells, inputs = self.cells(desk, {"content.path": ["photo.png", "other.png"]})
+        assert list(overview.sources(cells, inputs[0])) == ["style"]
+        assert len(overview.heading(inputs)) == 2
+
+    def test_what_has_no_weight_is_left_out(self, desk):
+        (desk / "study.yaml").write_text(
+            "base: base.yaml\nset: {objective.style_weight: 0, init: noise}\n"
+            "columns: {seed: [1, 2]}"
+        )
+        study = load_study("study.yaml")
+        found = overview.sources(study.cells, grid.load_all(study)[0])
+        assert list(found) == ["content"]
+
+    def test_a_picture_stands_in_front_of_the_first_of_its_rows(self, photo, painting):
+        rows = [{"content": photo}, {"content": photo}, {"content": painting}]
+        lines = overview.source_tiles(rows, ["content"])
+        drawn = [line[0] is not overview.NOTHING for line in lines]
+        assert drawn == [True, False, True]
+
+    @pytest.mark.parametrize(
+        ("measure", "words"),
+        [
+            (None, ""),
+            ("psnr", "PSNR 20.1 dB"),
+            ("seconds", "seconds 3 s"),
+            ("total", "total 0.0123"),
+            ("style_distance", "style distance not measured"),
+        ],
+    )
+    def test_captions(self, desk, measure, words):
+        (cell, *_), _ = self.cells(desk, {"seed": [1]})
+        numbers = {"losses": {"total": 0.01234}, "measures": {"psnr": 20.123}}
+        outcome = CellOutcome(cell, "finished", seconds=3.0, **numbers)
+        assert overview.caption(measure, outcome) == words
 
 
 class TestSheet:
@@ -392,7 +545,7 @@ class TestTrends:
         def run(name, **flags):
             folder = tmp_path / name
             study = load_study(configs / "studies" / f"{name}.yaml", flags)
-            assert grid.run_study(study, folder) == 0
+            assert grid.run_study(study, folder).code == 0
             return results(folder)
 
         return run

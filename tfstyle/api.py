@@ -6,7 +6,7 @@ Nothing is written here; `tfstyle.runs` does that, on top of `transfer`.
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +83,10 @@ def transfer(
     state: State | None = None,
     kept: "Kept | None" = None,
     on_tile: Callable[[int, int], object] | None = None,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Run the optimization and yield a `Step` after each of its steps.
 
-    The process has its TensorFlow as it was once this generator ends or is closed.
+    TensorFlow is set up for the run only while a step is taken; see `prepared`.
 
     Args:
         config: all options.
@@ -100,14 +100,20 @@ def transfer(
         FloatingPointError: if no step leads to finite losses.
     """
     require_tensorflow()
-    with prepared():
-        from tfstyle.engine.loop import optimize
+    from tfstyle.engine.loop import optimize
 
-        kept = kept or _shared()
-        try:
-            yield from optimize(config, inputs, state, kept, on_tile)
-        finally:
-            kept.trim()
+    kept = kept or _shared()
+    steps = optimize(config, inputs, state, kept, on_tile)
+    try:
+        while True:
+            with prepared():  # not while a step is looked at, which is up to others
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
+    finally:
+        steps.close()
+        kept.trim()
 
 
 @functools.cache

@@ -1,11 +1,11 @@
-"""What anybody may raise, and the words that errors share."""
+"""Errors that any room may raise, and the words that their messages have in common."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class RunError(RuntimeError):
-    """Something went wrong on the way; what a step or more had done was saved."""
+    """A run failed after its first step; what it had done by then was saved."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,14 +4,15 @@ import time
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tfstyle.engine.inputs import Picture, as_picture
+from tfstyle.engine.state import Step
+from tfstyle.images import Picture, as_picture
 
-if TYPE_CHECKING:
-    from tfstyle.engine.stage import Step
+PLACE = {"step", "scale", "height", "width", "seconds"}
+"""The columns of a log.csv that are no losses."""
 
 
 class Preview:
@@ -21,7 +22,7 @@ class Preview:
         seconds: between two pictures.
 
     Attributes:
-        history: a mapping per step: step, seconds, total, content, style, variation.
+        history: a mapping per step: step, seconds, and the losses by name.
     """
 
     def __init__(self, seconds: float = 2.0) -> None:
@@ -29,9 +30,9 @@ class Preview:
         self._seconds, self._shown = seconds, -float("inf")
         self._handle: Any = None
 
-    def __call__(self, step: "Step") -> None:
+    def __call__(self, step: Step) -> None:
         row = {"step": step.step, "seconds": step.seconds}
-        self.history.append({**row, **step.losses._asdict()})
+        self.history.append({**row, **step.losses})
         now = time.perf_counter()
         if now - self._shown >= self._seconds or step.last:
             self._shown = now
@@ -83,7 +84,7 @@ def as_png(drawn: Any) -> Any:
 
 
 def plot_losses(history: Sequence[Mapping[str, float]]) -> None:
-    """Plot total, content, style and variation by step, logarithmic.
+    """Plot the losses by step, logarithmic.
 
     Args:
         history: of a `Preview`, or the rows of a log.csv as numbers.
@@ -94,7 +95,7 @@ def plot_losses(history: Sequence[Mapping[str, float]]) -> None:
     drawn = Figure(figsize=(8, 4), layout="tight")
     axis = drawn.subplots()
     steps = [row["step"] for row in history]
-    for name in ("total", "content", "style", "variation"):
+    for name in [name for name in history[0] if name not in PLACE]:
         axis.semilogy(steps, [max(row[name], 1e-12) for row in history], label=name)
     axis.set(xlabel="step", ylabel="loss")
     axis.grid(alpha=0.3)

@@ -1,10 +1,10 @@
-"""What every command of tfstyle shares: --help, exit codes, one line for an error."""
+"""What all commands of tfstyle have: --help, exit codes, one line for an error."""
 
 import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
@@ -12,8 +12,6 @@ import tfstyle
 from tfstyle.errors import RunError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
-flags.DEFINE_bool("version", False, "Show the version.")
 
 
 def command(
@@ -27,9 +25,9 @@ def command(
         or a file; 130 if interrupted by Ctrl-C.
     """
     _open_closed_streams()
-    warnings.showwarning = lambda message, *_: complain(f"warning: {message}")
     try:
-        code = _run(run, usage, sys.argv if argv is None else argv)
+        with _warnings_in_one_line():
+            code = _run(run, usage, sys.argv if argv is None else argv)
         sys.stdout.flush()  # at the interpreter's exit it would be too late to complain
         return code
     except (ValueError, flags.Error) as error:
@@ -49,7 +47,18 @@ def command(
         return 130
 
 
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    before = warnings.showwarning
+    warnings.showwarning = lambda message, *_: complain(f"warning: {message}")
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
 def _run(run: Callable[[], int], usage: str, argv: Sequence[str]) -> int:
+    _define_flags()
     rest = FLAGS(list(argv))[1:]
     if FLAGS.help:
         print(usage + _flags_help(run.__module__))
@@ -63,6 +72,15 @@ def _run(run: Callable[[], int], usage: str, argv: Sequence[str]) -> int:
             "where a flag is repeated; see --help"
         )
     return run()
+
+
+def _define_flags() -> None:
+    # Not at import: absl.app.run defines flags of the same names, and a program that
+    # uses it may import this module.
+    if "help" not in FLAGS:
+        flags.DEFINE_bool("help", False, "Show this help.", short_name="h")
+    if "version" not in FLAGS:
+        flags.DEFINE_bool("version", False, "Show the version.")
 
 
 def _open_closed_streams() -> None:
@@ -98,8 +116,8 @@ def _flags_help(module: str) -> str:
     # absl knows the program by its file
     own = FLAGS.main_module_help() if module == "__main__" else ""
     known = FLAGS.flags_by_module_dict()
-    shared = [name for name in (module, "tfstyle.cli.options") if name in known]
-    return own + "\n".join(FLAGS.module_help(name) for name in shared)
+    modules = [name for name in (module, "tfstyle.cli.options") if name in known]
+    return own + "\n".join(FLAGS.module_help(name) for name in modules)
 
 
 def complain(message: str) -> None:

@@ -4,8 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from tfstyle.cli.output import output_folder
+
 if TYPE_CHECKING:
     from tfstyle.config.schema import StyleConfig
+
+
+__all__ = ["config_from_flags", "output_folder", "overrides_from_flags"]
 
 
 class _Pixels(flags.IntegerParser):
@@ -18,8 +23,8 @@ class _Pixels(flags.IntegerParser):
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "YAML file with the options.")
-flags.DEFINE_string("content", None, "Picture whose arrangement is kept.")
-flags.DEFINE_multi_string("style", [], "Picture whose manner is taken; repeatable.")
+flags.DEFINE_string("content", None, "Content image, whose arrangement is kept.")
+flags.DEFINE_multi_string("style", [], "Style image; repeatable.")
 flags.DEFINE(_Pixels(), "size", None, "Long side of the result, in pixels.")
 flags.DEFINE_string("output", None, "Folder for the results; by default runs/CONFIG.")
 flags.DEFINE_multi_string(

@@ -5,8 +5,7 @@ depends on, and bounded: what was not used for longest is dropped.
 """
 
 import gc
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -19,12 +18,13 @@ from tfstyle.engine.plan import Plan
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import Picture
 from tfstyle.objective.base import Objective
-from tfstyle.objective.groups import Groups, compile_groups
+from tfstyle.objective.groups import Groups, compile_groups, kinds_of
 from tfstyle.objective.terms import Parts
 from tfstyle.objective.tiled import OnTile, Tiled, TiledGraphs
 from tfstyle.objective.whole import Whole, whole_graph
 from tfstyle.system.replicas import all_replicas
 from tfstyle.vgg.extractor import cut, pretrained
+from tfstyle.vgg.weights import identity
 
 
 class Bounded:
@@ -36,21 +36,27 @@ class Bounded:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._things: OrderedDict[Any, Any] = OrderedDict()
+        self._things: dict[Any, Any] = {}  # what was used last is at the end
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what has this key."""
-        if key not in self._things:
-            self._things[key] = make()
-        self._things.move_to_end(key)
-        return self._things[key]
+        thing = self._things.pop(key, None)
+        if thing is None:
+            thing = make()
+        self._things[key] = thing
+        return thing
 
-    def trim(self) -> bool:
-        """Drop what was not used for longest; return whether there was too much."""
-        dropped = len(self._things) > self._most
-        while len(self._things) > self._most:
-            self._things.popitem(last=False)
-        return dropped
+    def trim(self) -> list[Any]:
+        """Drop what was not used for longest; return the keys of what was too much."""
+        return self.drop([*self._things][: max(0, len(self._things) - self._most)])
+
+    def drop(self, keys: Iterable[Any]) -> list[Any]:
+        """Drop what has these keys, if it is there; return them."""
+        return [key for key in keys if self._things.pop(key, None) is not None]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the keys of all things, those used last at the end."""
+        return iter([*self._things])
 
 
 class Kept:
@@ -70,18 +76,18 @@ class Kept:
 
     def network(self, config: StyleConfig, precision: str) -> keras.Model | None:
         """Return the extractor of the layers that have a weight; None if none has."""
-        layers, options = tuple(config.objective.layers), config.extractor
-        if not layers:
+        if not config.objective.layers:
             return None
-        key = options.weights, options.normalized, precision
+        options = config.extractor
+        whole_key, pooling, layers = key = _network_key(config, precision)
 
-        def make() -> keras.Model:
-            whole = self._pretrained.get(key, lambda: pretrained(*key))
-            return cut(whole, layers, options.pooling, precision)
+        def load() -> keras.Model:
+            return pretrained(options.weights, options.normalized, precision)
 
         with all_replicas().strategy.scope():
+            whole = self._pretrained.get(whole_key, load)
             network: keras.Model = self._extractors.get(
-                (key, options.pooling, layers), make
+                key, lambda: cut(whole, layers, pooling, precision)
             )
         return network
 
@@ -103,8 +109,12 @@ class Kept:
 
     def trim(self) -> None:
         """Drop what is too much; what TensorFlow holds of it is freed."""
-        every = self._pretrained, self._extractors, self._graphs, self._styles
-        if any([each.trim() for each in every]):
+        networks = self._pretrained.trim()
+        dropped = [*networks, *self._styles.trim()]
+        for things in (self._extractors, self._graphs):  # they hold networks
+            dropped += things.drop(key for key in things if key[0] in networks)
+            dropped += things.trim()
+        if dropped:
             gc.collect()  # graphs and networks point at themselves
 
     def _unaimed(
@@ -117,7 +127,10 @@ class Kept:
     ) -> Objective:
         network = self.network(context.config, context.precision)
         half = context.precision == "float16"
-        key = _network_key(context), _structure(groups), scaled.size
+        key = (
+            *_network_key(context.config, context.precision),
+            *(tuple(kinds_of(group.terms) for group in groups), scaled.size),
+        )
         if plan.tile is None:
             graph = self._graphs.get(key, lambda: whole_graph(network, groups))
             return Whole(network, groups, graph, half)
@@ -139,11 +152,15 @@ class Kept:
         terms = objective.style_terms
         if not terms:
             return []
-        kinds = _network_key(context), tuple((type(t), t.layer) for t in terms)
+        network = _network_key(context.config, context.precision)
         measured = []
         for index, style in enumerate(context.config.styles):
-            checksum = context.inputs.checksums[f"styles.{index}"]
-            key = (*kinds, checksum, scaled.style_sizes[index], plan.tile)
+            picture = (
+                context.inputs.styles[index].shape,
+                context.inputs.checksums[f"styles.{index}"],
+                scaled.style_sizes[index],
+            )
+            key = (*network, kinds_of(terms), *picture, plan.tile)
 
             def measure(index: int = index) -> list[Parts]:
                 return objective.observe(to_tensor(scaled.style(index)), terms)
@@ -152,25 +169,11 @@ class Kept:
         return measured
 
 
-def _network_key(context: Context) -> tuple[Any, ...]:
-    """Return all that the features of a picture depend on."""
-    options = context.config.extractor
-    layers = tuple(context.config.objective.layers)
-    return (
-        options.weights,
-        options.normalized,
-        options.pooling,
-        context.precision,
-        layers,
-    )
-
-
-def _structure(groups: Groups) -> tuple[Any, ...]:
-    """Return what a graph of these groups depends on: not on weights or targets."""
-    return tuple(
-        (group.name, tuple((type(term), term.layer) for term in group.terms))
-        for group in groups
-    )
+def _network_key(config: StyleConfig, precision: str) -> tuple[Any, ...]:
+    """Return all that the features of a picture depend on: first, the whole network."""
+    options = config.extractor
+    whole = identity(options.weights), options.normalized, precision
+    return whole, options.pooling, tuple(config.objective.layers)
 
 
 def to_tensor(picture: Picture) -> tf.Tensor:

@@ -1,7 +1,7 @@
 """The optimization loop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.context import choose_context
@@ -18,7 +18,7 @@ def optimize(
     state: State | None = None,
     kept: Kept | None = None,
     on_tile: OnTile | None = None,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Run the optimization and yield a `Step` after each of its steps.
 
     This is the one loop of tfstyle: whatever watches, records or stops a run iterates

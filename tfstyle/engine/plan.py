@@ -203,9 +203,8 @@ def halo(layers: list[str]) -> int:
 
 def content_floats_per_pixel(config: StyleConfig) -> float:
     """Return how many numbers per pixel the content's targets are."""
-    return sum(
-        LAYERS[name].floats_per_pixel for name in config.objective.active_content
-    )
+    layers = config.objective.active_content
+    return sum(LAYERS[name].floats_per_pixel for name in layers)
 
 
 def floats_per_pixel(layers: list[str]) -> float:

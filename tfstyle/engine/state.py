@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstyle.engine.inputs import Picture
 from tfstyle.engine.plan import Plan
+from tfstyle.images import Picture
 
 Losses = Mapping[str, float]
 """total, content, style, variation and whatever else an objective has, in this order.

@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfstyle.objective.groups import Group, Groups, names_of, terms_of
-from tfstyle.objective.terms import Parts, Term, mixed
+from tfstyle.objective.groups import Groups, names_of, terms_of
+from tfstyle.objective.terms import Parts, Term
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
 """For float16: tried from the first, divided by 16 until the gradient is finite."""
@@ -62,13 +62,11 @@ class Objective(ABC):
             styles: for each style what the `style_terms` observed, and its weight.
         """
         of_content = [t for g in self.groups if g.source == "content" for t in g.terms]
-        seen = iter(self.keep(content, of_content))
-        parts: list[Parts] = []
-        for group in self.groups:
-            if group.source == "content":
-                parts += [next(seen) for _ in group.terms]
-            else:
-                parts += _mixed(group, styles)
+        sources = {
+            "content": iter(self.keep(content, of_content)),
+            "style": iter(_mixed(len(self.style_terms), styles)),
+        }
+        parts = [next(sources[g.source]) for g in self.groups for _ in g.terms]
         self.targets = [
             term.target(each) for term, each in zip(self.terms, parts, strict=True)
         ]
@@ -82,7 +80,7 @@ class Objective(ABC):
         """Return the losses of an image (1, h, w, 3) in [0, 1], and their gradient.
 
         Returns:
-            A vector of losses by `names`, and the total's gradient, shaped as the image;
+            A vector of losses by `names`, and the gradient of the total, (1, h, w, 3);
             both float32.
         """
         losses, gradient = self.evaluate(image)
@@ -93,6 +91,9 @@ class Objective(ABC):
     def losses(self, image: tf.Tensor) -> dict[str, float]:
         """Return the losses of an image, (1, h, w, 3) in [0, 1], by name."""
         losses, _ = self.value_and_gradient(image)
+        return self._named(losses)
+
+    def _named(self, losses: tf.Tensor) -> dict[str, float]:
         return dict(zip(self.names, map(float, losses.numpy()), strict=True))
 
     def _lower(self, gradient: tf.Tensor) -> bool:
@@ -108,6 +109,6 @@ class Objective(ABC):
 
 def _mixed(group: Group, styles: Sequence[tuple[list[Parts], float]]) -> list[Parts]:
     return [
-        mixed([(parts[index], weight) for parts, weight in styles])
-        for index in range(len(group.terms))
+        term.mix([(parts[index], weight) for parts, weight in styles])
+        for index, term in enumerate(group.terms)
     ]

@@ -8,6 +8,7 @@ the network is not run for them; the variation needs none, and is logged at any 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,6 +36,9 @@ class Group:
 
 
 Groups = tuple[Group, ...]
+
+IN_TARGET = ("weight", "formulation", "mean")
+"""What terms know that only their `target` depends on; see `Term`."""
 
 
 def compile_groups(options: config.Objective) -> Groups:
@@ -67,6 +71,15 @@ def compile_groups(options: config.Objective) -> Groups:
 def terms_of(groups: Groups) -> list[Term]:
     """Return all terms, group by group."""
     return [term for group in groups for term in group.terms]
+
+
+def kinds_of(terms: Sequence[Term]) -> tuple[tuple[Any, ...], ...]:
+    """Return what a graph of terms depends on: not on what is in their targets."""
+    kinds = []
+    for term in terms:
+        known = vars(term).items()
+        kinds.append((type(term), *(v for k, v in known if k not in IN_TARGET)))
+    return tuple(kinds)
 
 
 def layers_of(terms: Sequence[Term]) -> list[str]:

@@ -20,7 +20,7 @@ def positions(features: tf.Tensor) -> tf.Tensor:
     return tf.cast(height * width, tf.float32)
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
+@tf.custom_gradient
 def channel_products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
     """Return FᵀF, (C, C), of features (M, C).
 
@@ -32,6 +32,15 @@ def channel_products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tenso
         return tf.matmul(flat, upstream + tf.transpose(upstream))
 
     return tf.matmul(flat, flat, transpose_a=True), gradient
+
+
+def channel_sums(features: tf.Tensor) -> tf.Tensor:
+    """Return the sum over positions, (C,), of features (1, h, w, C) in float32.
+
+    Row by row: one sum over all positions would lose one more digit for each hundred
+    times as many of them.
+    """
+    return tf.reduce_sum(tf.reduce_sum(features, axis=2), axis=(0, 1))
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
@@ -75,7 +84,7 @@ def total_variation(
         A scalar, float32, at least 0: a sum; divided by 3 h w it is a mean.
     """
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def variation(image: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
         rows, columns = tf.shape(image)[1] - below, tf.shape(image)[2] - right
         across = image[:, :rows, 1:] - image[:, :rows, :-1]

@@ -22,15 +22,17 @@ as 1 % of the target's own energy, so weights keep their meaning from layer to l
 size to size and picture to picture.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from tfstyle.objective.losses import (
     by_position,
     channel_products,
+    channel_sums,
     mean_square,
     positions,
     total_variation,
@@ -51,30 +53,37 @@ class Seen:
     # empty while the content or style image itself is measured
     pixels: tf.Tensor  # (1, h, w, 3), in [0, 1], with a halo of `margins`
     margins: tf.Tensor  # (4,): pixels at the top, bottom, left and right; 0 at borders
+    origins: Mapping[str, tf.Tensor] = field(default_factory=dict)
+    # layer: (4,), top and left of its F in the whole picture's, whose height and width
+    # follow; of a whole picture empty
 
 
-class Term(Protocol):
+class Term(ABC):
     """A summand of the objective, with its weight among those of its group."""
 
-    additive: ClassVar[bool]  # distances of tiles add up: one pass over tiles will do
-    compares: ClassVar[bool]  # it needs `Seen.content`
+    additive: ClassVar[bool] = False  # distances of tiles add up: one pass will do
+    compares: ClassVar[bool] = False  # it needs `Seen.content`
+    layer: str | None  # whose features it observes; None for pixels alone
 
-    @property
-    def layer(self) -> str | None:
-        """Whose features it observes; None for pixels alone."""
-
+    @abstractmethod
     def observe(self, seen: Seen) -> Parts:
         """Return sums over positions, with their number as `positions`."""
 
+    def mix(self, styles: list[tuple[Parts, float]]) -> Parts:
+        """Return what several styles, each with a weight, are together."""
+        return mixed(styles)
+
+    @abstractmethod
     def target(self, parts: Parts) -> Target:
         """Return what to match; all constants and weights are in it as well."""
 
+    @abstractmethod
     def distance(self, parts: Parts, target: Target) -> tf.Tensor:
         """Return how far parts are from the target, times weight and constants."""
 
 
 @dataclass(frozen=True)
-class OfLayer:
+class OfLayer(Term):
     """What terms over one layer have in common."""
 
     layer: str
@@ -89,8 +98,8 @@ class OfLayer:
             paper: the constant of that formulation.
         """
         if self.formulation == "relative":
-            # A target of zeros (a black picture in a layer without bias) has nothing to
-            # be relative to: the floor keeps the quotient finite.
+            # A target of zeros (a black picture in a layer without bias) has nothing
+            # to be relative to: the floor keeps the quotient finite.
             return self.weight * (1 / tf.maximum(energy, 1e-12))
         return tf.constant(self.weight) * (paper if self.formulation == "paper" else 1)
 
@@ -122,9 +131,6 @@ class Features(OfLayer):
 class Gram(OfLayer):
     """Style by Gram matrices: Gatys et al. (2016, eq. 3-5)."""
 
-    additive = False
-    compares = False
-
     def observe(self, seen: Seen) -> Parts:
         features = seen.features[self.layer]
         return {
@@ -142,21 +148,18 @@ class Gram(OfLayer):
 
 
 class Moments(OfLayer):
-    """Style by mean μ and standard deviation σ of each channel: Li et al. (2017, eq. 8).
+    """Style by mean μ and standard deviation σ of each channel.
 
-    mean over channels of (μ - μ')² + (σ - σ')², the statistics of batch normalisation;
-    in `relative` over mean (μ'² + σ'²), the style's.
+    mean over channels of (μ - μ')² + (σ - σ')², the statistics of batch normalization
+    (Li et al. 2017, section 4.2); in `relative` over the style's mean (μ'² + σ'²).
     """
 
-    additive = False
-    compares = False
-
     def observe(self, seen: Seen) -> Parts:
-        flat = by_position(seen.features[self.layer])
+        features = tf.cast(seen.features[self.layer], tf.float32)
         return {
-            "sums": tf.reduce_sum(flat, 0),
-            "squares": tf.reduce_sum(tf.square(flat), 0),
-            "positions": positions(seen.features[self.layer]),
+            "sums": channel_sums(features),
+            "squares": channel_sums(tf.square(features)),
+            "positions": positions(features),
         }
 
     def target(self, parts: Parts) -> Target:
@@ -178,13 +181,12 @@ class Moments(OfLayer):
 
 
 @dataclass(frozen=True)
-class Variation:
+class Variation(Term):
     """Total variation of the pixels; see `losses.total_variation`."""
 
     mean: bool = True  # over pixels and colors, else the sum
     additive: ClassVar[bool] = True
-    compares: ClassVar[bool] = False
-    layer: None = None
+    layer: str | None = None
 
     def observe(self, seen: Seen) -> Parts:
         top, bottom, left, right = tf.unstack(seen.margins)

@@ -13,7 +13,6 @@ A layer sees further than a tile, so each comes with a halo (see `tfstyle.vgg.ti
 whose gradient is that of the neighbors' pixels.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ from tfstyle.objective.cutting import Tile, crop_of, cut_tiles, put
 from tfstyle.objective.groups import (
     Groups,
     distances,
+    kinds_of,
     layers_of,
     observe,
     terms_of,
@@ -65,22 +65,31 @@ class TiledGraphs:
         self._group_of = [i for i, group in enumerate(groups) for _ in group.terms]
         self.network = self._cut(layers_of(self.terms))
         self.gradient = self.replicas.compile(self._gradient)
-        self.observe = functools.cache(self._observing)
+        self.observers: dict[Any, tuple[TileNetwork, Callable[..., Any]]] = {}
 
     def _cut(self, layers: Sequence[str]) -> TileNetwork:
         with self.replicas.strategy.scope():
             return tile_network(self._network, layers)
 
-    def _observing(
-        self, terms: tuple[Term, ...], keep: tuple[str, ...] = ()
+    def observe(
+        self, terms: Sequence[Term], keep: tuple[str, ...] = ()
     ) -> tuple[TileNetwork, Callable[..., Any]]:
         """Return a graph of what terms observe, and of the features to keep."""
+        key = kinds_of(terms), keep
+        if key not in self.observers:
+            self.observers[key] = self._observing(terms, keep)
+        return self.observers[key]
+
+    def _observing(
+        self, terms: Sequence[Term], keep: tuple[str, ...]
+    ) -> tuple[TileNetwork, Callable[..., Any]]:
         network = self._cut(layers_of(terms))
 
         def see(image: tf.Tensor, crop: tf.Tensor, margins: tf.Tensor) -> Any:
             pixels = crop_of(image, crop)
             features = network(pixels, margins)
-            parts = observe(terms, Seen(features, {}, pixels, margins))
+            origins = _origins(network, image, crop, margins)
+            parts = observe(terms, Seen(features, {}, pixels, margins, origins))
             return parts, {layer: features[layer] for layer in keep}
 
         return network, self.replicas.compile(see)
@@ -99,10 +108,12 @@ class TiledGraphs:
         """Return a tile's distances of additive terms, and its gradient with halo."""
         pixels = crop_of(image, crop)
         beside = self._beside(content, crop, margins)
+        origins = _origins(self.network, image, crop, margins)
         found, total, waiting = [], tf.constant(0.0), iter(cotangents)
         with tf.GradientTape() as tape:
             tape.watch(pixels)
-            seen = Seen(self.network(pixels, margins), beside, pixels, margins)
+            features = self.network(pixels, margins)
+            seen = Seen(features, beside, pixels, margins, origins)
             for index, term in enumerate(self.terms):
                 parts = term.observe(seen)
                 if term.additive:
@@ -133,6 +144,15 @@ class TiledGraphs:
             box = (1, height, width, content[layer].shape[-1])
             found[layer] = tf.slice(content[layer], (0, top, left, 0), box)
         return found
+
+
+def _origins(
+    network: TileNetwork, image: tf.Tensor, crop: tf.Tensor, margins: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Return where a tile's features lie in those of the picture; see `terms.Seen`."""
+    top_left = crop[:2] + margins[::2]  # without the halo
+    pixels = tf.concat([top_left, tf.shape(image)[1:3]], 0)
+    return {layer: pixels // stride for layer, stride in network.strides.items()}
 
 
 def _product(cotangent: Parts, parts: Parts) -> tf.Tensor:
@@ -169,7 +189,7 @@ class Tiled(Objective):
         self, image: tf.Tensor, terms: Sequence[Term], passes: int = 1
     ) -> list[Parts]:
         """Return what terms observe in an image: the first of so many passes."""
-        network, graph = self._graphs.observe(tuple(terms))
+        network, graph = self._graphs.observe(terms)
         total: list[Parts] = [{} for _ in terms]
         for _, (parts, _) in self._each(graph, network, (image,), image, 0, passes):
             total = _added(total, parts)
@@ -177,7 +197,7 @@ class Tiled(Objective):
 
     def keep(self, content: tf.Tensor, terms: Sequence[Term]) -> list[Parts]:
         layers = tuple(self._graphs.compared) if self._graphs.keep_content else ()
-        network, graph = self._graphs.observe(tuple(terms), layers)
+        network, graph = self._graphs.observe(terms, layers)
         total: list[Parts] = [{} for _ in terms]
         kept: dict[str, np.ndarray] = {}
         for tile, (parts, features) in self._each(graph, network, (content,), content):
@@ -251,7 +271,9 @@ class Tiled(Objective):
     ) -> Iterator[tuple[Tile, Any]]:
         """Yield this process' tiles of an image, with what was computed for them."""
         _, height, width, _ = image.shape
-        tiles = cut_tiles(height, width, self.size, network.halo, network.stride)
+        # The same tiles in each pass: a process keeps the content of its own alone.
+        stride = self._graphs.network.stride
+        tiles = cut_tiles(height, width, self.size, network.halo, stride)
         items = [(tile.crop, tile.margins) for tile in tiles]
         for index, result in self._replicas.each(compiled, shared, items):
             yield tiles[index], result

@@ -62,9 +62,20 @@ class Whole(Objective):
         )
         return losses, gradient
 
-    def _see(self, image: tf.Tensor, terms: Sequence[Term]) -> Seen:
+    def losses(self, image: tf.Tensor) -> dict[str, float]:
+        """Do without the gradient, whose memory a mere measure does not need."""
+        seen = self._see(image, self.terms, self.content)
+        each = distances(self.terms, observe(self.terms, seen), self.targets)
+        return self._named(weigh(self.groups, each, self.weights))
+
+    def _see(
+        self,
+        image: tf.Tensor,
+        terms: Sequence[Term],
+        content: Mapping[str, tf.Tensor] | None = None,
+    ) -> Seen:
         features = self._network(image) if self._network and layers_of(terms) else {}
-        return Seen(features, {}, image, tf.constant(NO_MARGINS))
+        return Seen(features, content or {}, image, tf.constant(NO_MARGINS))
 
 
 def whole_graph(network: Network | None, groups: Groups) -> Callable[..., Any]:

@@ -131,7 +131,7 @@ def vector(values: tf.Tensor) -> tf.Variable:
     return tf.Variable(values, shape=[None], trainable=False)
 
 
-@tf.function(autograph=False)  # type: ignore[untyped-decorator]
+@tf.function(autograph=False)
 def assign_all(
     steps: tf.Variable, variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]
 ) -> None:

@@ -23,7 +23,8 @@ SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo)
 FIRST_CHANGE = 0.01  # mean change of a pixel in the first step, a fraction of its range
 MIN_COSINE = 1e-6  # between s and y, for the pair to be used
 TINY = 1e-30  # keeps quotients finite at a stationary point
-CHUNK = 1 << 16  # numbers of each vector that are looked at together
+BLOCK = 1 << 13  # numbers of each vector whose products are one task for a processor
+CHUNK = 8 * BLOCK  # numbers of each that are in memory a second time
 
 
 class LBFGS(Base):
@@ -47,7 +48,8 @@ class LBFGS(Base):
         image: tf.Tensor,
     ) -> None:
         super().__init__(options, value_and_gradient, image)
-        zeros = tf.zeros(self._pixels.read_value().shape, options.history_precision)
+        size = -(-math.prod(self._shape) // BLOCK) * BLOCK  # ends in zeros
+        zeros = tf.zeros(size, options.history_precision)
         self._s = [vector(zeros) for _ in range(options.history)]
         self._y = [vector(zeros) for _ in range(options.history)]
         self._pairs = tf.Variable(0, dtype=tf.int64)  # how many were stored so far
@@ -90,9 +92,9 @@ class LBFGS(Base):
 
     def _direction(self) -> tf.Tensor:
         """Return minus the inverse Hessian's estimate times the gradient, flat."""
-        vectors = [*self._s, *self._y, self._gradient]
+        vectors, history = [*self._s, *self._y], len(self._s)
         products, mean = _inner_products(vectors, self._gradient, self._pixels)
-        history, newest = len(self._s), int(self._pairs) - 1
+        newest = int(self._pairs) - 1
         slots = [(newest - age) % history for age in range(min(newest + 1, history))]
         # Until curvature is known, a pixel changes by FIRST_CHANGE on average.
         first = FIRST_CHANGE / (float(mean) + TINY)
@@ -190,28 +192,38 @@ def _free(gradient: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     return tf.where(held, 0.0, 1.0)
 
 
+def _padded(values: tf.Tensor) -> tf.Tensor:
+    """Return a vector with zeros at its end, in whole blocks."""
+    return tf.pad(values, [[0, -tf.size(values) % BLOCK]])
+
+
 def _chunk(vectors: Sequence[tf.Tensor], first: tf.Tensor) -> tf.Tensor:
-    """Return a part of all vectors as rows, in float32: no second copy of them all."""
+    """Return a part of all vectors, (blocks, vectors, BLOCK), in float32.
+
+    A matrix product of few long rows uses one processor, those of many blocks use all.
+    """
     size = tf.minimum(CHUNK, tf.size(vectors[0]) - first)
-    return tf.stack(
-        [tf.cast(tf.slice(each, [first], [size]), tf.float32) for each in vectors]
-    )
+    parts = [tf.cast(tf.slice(each, [first], [size]), tf.float32) for each in vectors]
+    return tf.stack([tf.reshape(part, (-1, BLOCK)) for part in parts], axis=1)
 
 
 @tf.function(autograph=False)
 def _inner_products(
-    variables: Sequence[tf.Variable], gradient: tf.Variable, pixels: tf.Variable
+    history: Sequence[tf.Variable], gradient: tf.Variable, pixels: tf.Variable
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return all inner products over the free pixels, and the gradient's mean size."""
-    vectors = [each.read_value() for each in variables]
-    free = _free(gradient, pixels)
+    """Return the inner products of history and gradient over the free pixels.
+
+    Returns:
+        Those of each two, float64, the gradient last; and its mean absolute value.
+    """
+    free = _padded(_free(gradient, pixels))
+    vectors = [*(each.read_value() for each in history), _padded(gradient)]
     count = len(vectors)
 
     def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         rows = _chunk(vectors, first)
-        masked = rows * _chunk([free], first)
-        products = tf.matmul(masked, rows, transpose_b=True)
-        return first + CHUNK, total + tf.cast(products, tf.float64)
+        products = tf.matmul(rows * _chunk([free], first), rows, transpose_b=True)
+        return first + CHUNK, total + tf.reduce_sum(tf.cast(products, tf.float64), 0)
 
     _, total = tf.while_loop(
         lambda first, _: first < tf.size(free),
@@ -219,28 +231,28 @@ def _inner_products(
         (tf.constant(0), tf.zeros((count, count), tf.float64)),
         parallel_iterations=1,
     )
-    return total, tf.reduce_mean(tf.abs(gradient * free))
+    slope = tf.reduce_sum(tf.abs(vectors[-1] * free))
+    return total, slope / tf.cast(tf.size(gradient), tf.float32)
 
 
 @tf.function(autograph=False)
 def _combination(
-    variables: Sequence[tf.Variable],
+    history: Sequence[tf.Variable],
     weights: tf.Tensor,
     gradient: tf.Variable,
     pixels: tf.Variable,
 ) -> tf.Tensor:
-    """Return the weighted sum of vectors over the free pixels."""
-    vectors = [each.read_value() for each in variables]
-    free = _free(gradient, pixels)
-    chunks = -(-tf.size(free) // CHUNK)
+    """Return the weighted sum of history and gradient over the free pixels."""
+    vectors = [*(each.read_value() for each in history), _padded(gradient)]
+    chunks = -(-tf.size(vectors[-1]) // CHUNK)
     parts = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None])
 
     def add(
         index: tf.Tensor, parts: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.TensorArray]:
         rows = _chunk(vectors, index * CHUNK)
-        part = tf.linalg.matvec(rows, weights, transpose_a=True)
-        return index + 1, parts.write(index, part)
+        part = tf.matmul(weights[None, None], rows)
+        return index + 1, parts.write(index, tf.reshape(part, [-1]))
 
     _, parts = tf.while_loop(
         lambda index, _: index < chunks,
@@ -248,7 +260,7 @@ def _combination(
         (tf.constant(0), parts),
         parallel_iterations=1,
     )
-    return parts.concat() * free
+    return parts.concat()[: tf.size(gradient)] * _free(gradient, pixels)
 
 
 @tf.function(autograph=False)
@@ -271,8 +283,8 @@ def _store(
     s, y, pixels, gradient, losses = vectors
     steps, pairs, mark, converged = scalars
     new_pixels, new_gradient, new_losses = new
-    s.assign(tf.cast(new_pixels - pixels, s.dtype))
-    y.assign(tf.cast(new_gradient - gradient, y.dtype))
+    s.assign(tf.cast(_padded(new_pixels - pixels), s.dtype))
+    y.assign(tf.cast(_padded(new_gradient - gradient), y.dtype))
     pixels.assign(new_pixels)
     gradient.assign(new_gradient)
     losses.assign(new_losses)

@@ -1,7 +1,7 @@
 """The run directory: what it holds, who may use it, and what becomes of earlier runs.
 
-It holds result.png, config.yaml, log.csv, run.json, snapshots/ and, while the run is
-not finished, checkpoint.npz and the one before.
+It holds result.png, config.yaml, log.csv, run.json, a film and snapshots/ if asked for
+and, while the run is not finished, checkpoint.npz, the one before and frames/.
 """
 
 import contextlib
@@ -12,14 +12,22 @@ from pathlib import Path
 
 import yaml
 
-from tfstyle.runs.checkpoint import check_unchanged, previous, remove_checkpoints
-from tfstyle.config.schema import StyleConfig
-from tfstyle.system.files import locked, remove_temporaries, write_text
+from tfstyle.config import StyleConfig
+from tfstyle.runs.changes import check_unchanged
+from tfstyle.runs.checkpoint import previous, remove_checkpoints
+from tfstyle.runs.frames import remove_frames
+from tfstyle.system.files import remove_temporaries, write_text
+from tfstyle.system.locks import locked
 
 RESULT, CONFIG, LOG, RECORD = "result.png", "config.yaml", "log.csv", "run.json"
-CHECKPOINT, SNAPSHOTS = "checkpoint.npz", "snapshots"
+CHECKPOINT, SNAPSHOTS, FRAMES = "checkpoint.npz", "snapshots", "frames"
 FINISHED = ("finished", "converged")
 PREVIOUS = previous(Path(CHECKPOINT)).name
+
+
+def film_name(kind: str) -> str:
+    """Return the name of a run's film."""
+    return f"film.{kind}"
 
 
 def check_folder(
@@ -70,7 +78,8 @@ def is_finished(folder: Path, config: StyleConfig, pictures: dict[str, str]) -> 
     """Return whether the folder holds a run that came to its end.
 
     Raises:
-        ValueError: if it does, but of another config or other pictures.
+        ValueError: if it does, but of another config or other pictures, or without the
+            film that the config asks for.
     """
     try:
         record = json.loads((folder / RECORD).read_text("utf-8"))
@@ -81,8 +90,29 @@ def is_finished(folder: Path, config: StyleConfig, pictures: dict[str, str]) -> 
         return False
     if finished:
         check_unchanged(folder, before, config, pictures)
-        remove_checkpoints(folder / CHECKPOINT)  # if it was killed before it could
+        _check_film(folder, config)
     return finished
+
+
+def _check_film(folder: Path, config: StyleConfig) -> None:
+    kind = config.output.film
+    if kind and not (folder / film_name(kind)).is_file():
+        raise ValueError(
+            f"the run in {folder} is finished, without {film_name(kind)}, and its "
+            "frames are gone; leave output.film out, or start again with --overwrite"
+        )
+
+
+def drop_leftovers(folder: Path, config: StyleConfig, pictures: dict[str, str]) -> None:
+    """Remove what a finished run left if it was killed before it could tidy up.
+
+    Raises:
+        ValueError: if the folder is in use.
+    """
+    with locked(folder):
+        if is_finished(folder, config, pictures):
+            remove_checkpoints(folder / CHECKPOINT)
+            remove_frames(folder / FRAMES)
 
 
 def check_writable(folder: Path) -> None:
@@ -118,28 +148,34 @@ def opened_folder(
     Raises:
         ValueError: if it cannot be made, is in use, or an earlier run is not to go.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder))
             # Another run may have begun and ended since the folder was checked.
             _refuse_earlier(folder, resume, overwrite)
-            for each in (folder, folder / SNAPSHOTS):
-                remove_temporaries(each)
-            if not resume:
-                _drop_earlier(folder)
+            _prepare(folder, resume)
             write_text(folder / CONFIG, config.to_yaml())
-            yield
-    except OSError as error:
-        raise ValueError(
-            f"output {folder} cannot be made ({error.strerror}); "
-            "choose another folder with --output"
-        ) from error
+        except OSError as error:
+            raise ValueError(
+                f"output {folder} cannot be made ({error.strerror}); "
+                "choose another folder with --output"
+            ) from error
+        yield
+
+
+def _prepare(folder: Path, resume: bool) -> None:
+    for each in (folder, folder / SNAPSHOTS, folder / FRAMES):
+        remove_temporaries(each)
+    if not resume:
+        _drop_earlier(folder)
 
 
 def _drop_earlier(folder: Path) -> None:
     for name in (LOG, RECORD):
         (folder / name).unlink(missing_ok=True)
     remove_checkpoints(folder / CHECKPOINT)
+    remove_frames(folder / FRAMES)
     for snapshot in (folder / SNAPSHOTS).glob("step_*.png"):
         snapshot.unlink()
     with contextlib.suppress(OSError):  # it holds other files, or is not there

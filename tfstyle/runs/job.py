@@ -1,59 +1,46 @@
 """One run from its config to its run directory: what the command line does."""
 
+import collections
 import contextlib
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tfstyle
-from tfstyle.system import devices as device
-from tfstyle.runs.checkpoint import Checkpoint, remove_checkpoints
-from tfstyle.errors import RunError
-from tfstyle.config.schema import StyleConfig
-from tfstyle.system.files import write_text
-from tfstyle.images import Metadata, check_film, save_image
-from tfstyle.engine.inputs import Inputs, checksums, size_at
-from tfstyle.runs.observers import (
-    Checkpoints,
-    Film,
-    Log,
-    Observer,
-    Progress,
-    Snapshots,
-    Stillness,
-)
+from tfstyle.api import Stop, transfer
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.schedule import schedule
-from tfstyle.runs.record import make_record
-from tfstyle.runs.folder import (
-    CHECKPOINT,
-    FINISHED,
-    LOG,
-    RECORD,
-    RESULT,
-    SNAPSHOTS,
-    opened_folder,
-)
+from tfstyle.engine.state import State, Step
+from tfstyle.errors import RunError
+from tfstyle.images import Metadata, check_film
+from tfstyle.runs.ending import Ending
+from tfstyle.runs.folder import CHECKPOINT, FRAMES, LOG, SNAPSHOTS, opened_folder
+from tfstyle.runs.frames import Frames, for_film
+from tfstyle.runs.observers import Checkpoints, Log, Observer, Snapshots, Stalled
+from tfstyle.runs.progress import Progress
+from tfstyle.system.cluster import worker, workers
 from tfstyle.system.signals import stop_signals
 
 if TYPE_CHECKING:
-    from tfstyle.engine.stage import Build, Step
-    from tfstyle.objective.tiled import OnTile
+    from tfstyle.engine.kept import Kept
+
+OnTile = Callable[[int, int], object]
 
 
 def run_job(
     config: StyleConfig,
     inputs: Inputs,
     folder: Path,
-    resume: Checkpoint | None = None,
-    progress: Observer | None = None,
-    build: "Build | None" = None,
+    state: State | None = None,
+    metadata: Metadata | None = None,
+    *,
+    observers: Sequence[Observer] | None = None,
+    kept: "Kept | None" = None,
     overwrite: bool = True,
 ) -> str:
-    """Run the optimisation into a folder that `check_folder` has found good.
+    """Run the optimization into a folder that `check_folder` has found good.
 
     The folder is touched once the first step is there, so that a run that cannot begin
     leaves no trace. Whatever ends the run, the picture as it is then is saved; if the
@@ -63,123 +50,139 @@ def run_job(
         config: all options.
         inputs: the pictures.
         folder: where the run goes.
-        resume: where it goes on.
-        progress: tells the user how far it is; by default a bar of its own.
-        build: makes the network, see `transfer.optimize`.
-        overwrite: replace an earlier run that is there, unless `resume` goes on.
+        state: where it goes on.
+        metadata: what result.png keeps of the content picture's file.
+        observers: what watches beside the log and the like; by default a progress bar.
+        kept: networks, graphs and targets that several runs share.
+        overwrite: replace an earlier run that is there, unless it is resumed.
 
     Returns:
-        Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM).
+        Why it stopped: "finished", "converged" or "interrupted" (SIGINT, SIGTERM, or an
+        observer that raised `tfstyle.api.Stop`).
 
     Raises:
         ValueError: if the run cannot begin: the weights cannot be used, say.
-        RunError: if anything went wrong on the way, after saving.
+        RunError: if anything went wrong after its first step, after saving.
     """
-    started = time.perf_counter()
+    began = time.perf_counter()
     if config.output.film:
         check_film(f".{config.output.film}")
-    with device.quiet_import():
-        from tfstyle.engine.loop import optimize
-    tiles = _TileWatchers()
-    steps = _begun(optimize(config, inputs, resume, build, tiles))
-    if device.worker():  # the chief writes
-        return _only_follow(steps)
-    pictures = checksums(inputs)
-    with opened_folder(folder, config, resume is not None, overwrite):
-        checkpoints = Checkpoints(folder / CHECKPOINT, config, pictures)
-        try:
-            observers = _observers(config, folder, resume, progress)
-
-            def save(step: "Step", stopped: str) -> None:
-                seconds = time.perf_counter() - started
-                keep = inputs.keep
-                save_run(config, folder, step, stopped, seconds, checkpoints, keep)
-
-            return _follow(steps, observers, checkpoints, tiles, save)
-        except Exception as error:
-            raise _failure(error) from error
+    tiles: list[OnTile] = []
+    steps = transfer(config, inputs, state, kept, lambda *at: call_all(tiles, *at))
+    with contextlib.closing(steps):
+        begun = _begun(steps)
+        if worker():  # the chief writes
+            return _only_follow(begun)
+        with opened_folder(folder, config, state is not None, overwrite):
+            checkpoints = Checkpoints(folder / CHECKPOINT, config, inputs.checksums)
+            ending = Ending(config, folder, checkpoints, metadata, began)
+            ours = _observers(config, folder)
+            with _failures_told():
+                others = [Progress()] if observers is None else observers
+                return _follow(begun, [*ours, *others, checkpoints], tiles, ending)
 
 
-def _follow(
-    steps: Iterator["Step"],
-    observers: Sequence[Observer],
-    checkpoints: Checkpoints,
-    tiles: "_TileWatchers",
-    save: Callable[["Step", str], None],
-) -> str:
-    """Go through the steps, watched; whatever ends that, save; return why it ended."""
-    step: Step
-    stopped = "failed"
-    with contextlib.ExitStack() as stack:
-        for observer in observers:
-            stack.callback(getattr(observer, "close", lambda: None))
-        stop_asked = stack.enter_context(stop_signals())
-        tiles.begin(observers, stop_asked)
-        watchers: list[Observer] = [*observers, checkpoints]
-        try:
-            for step in steps:
-                for observe in watchers:
-                    observe(step)
-                if stop_asked():
-                    break
-            stopped = _why_stopped(step)
-        except _StopAskedError:
-            stopped = "interrupted"
-        finally:
-            save(step, stopped)
-    return stopped
+def _observers(config: StyleConfig, folder: Path) -> list[Observer]:
+    """Return what watches every run."""
+    observers: list[Observer] = [Log(folder / LOG), Stalled()]
+    if config.output.snapshot_every:
+        observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
+    if config.output.film:
+        steps = sum(scale.steps for scale in schedule(config.pyramid, config.size))
+        observers.append(Frames(folder / FRAMES, for_film(steps)))
+    return observers
 
 
-def _only_follow(steps: Iterator["Step"]) -> str:
-    """Go through the steps as a process that writes nothing; return why they ended."""
-    try:
-        *_, last = steps
-    except Exception as error:
-        raise _failure(error) from error
-    return _why_stopped(last)
-
-
-class _StopAskedError(Exception):
-    """The run was asked to stop amid a step."""
-
-
-class _TileWatchers:
-    """What watches the tiles of a step, once the run has begun."""
-
-    def __init__(self) -> None:
-        self._watch: list[OnTile] = []
-
-    def begin(
-        self, observers: Sequence[Observer], stop_asked: Callable[[], bool]
-    ) -> None:
-        """Show progress between tiles, and stop there if asked to."""
-
-        def stop(done: int, count: int) -> None:
-            if stop_asked():
-                raise _StopAskedError
-
-        self._watch = [each.tile for each in observers if hasattr(each, "tile")]
-        self._watch.append(stop)
-
-    def __call__(self, done: int, count: int) -> None:
-        for watch in self._watch:
-            watch(done, count)
-
-
-def _begun(steps: Iterator["Step"]) -> Iterator["Step"]:
+def _begun(steps: Iterator[Step]) -> Iterator[Step]:
     """Compute the first step; return all of them."""
     try:
         return itertools.chain([next(steps)], steps)
     except ValueError:
         raise
     except Exception as error:
-        raise _failure(error) from error
+        raise failure(error) from error
 
 
-def _failure(error: Exception) -> RunError:
+def _follow(
+    steps: Iterator[Step],
+    observers: Sequence[Observer],
+    tiles: list[OnTile],
+    ending: Ending,
+) -> str:
+    """Go through the steps, watched; whatever ends that, save; return why it ended."""
+    step: Step
+    with contextlib.ExitStack() as stack:
+        for observer in observers:
+            stack.callback(getattr(observer, "close", lambda: None))
+        check_asked = stack.enter_context(_stop_if_asked())
+        tiles += [each.tile for each in observers if hasattr(each, "tile")]
+        tiles.append(lambda done, count: check_asked())
+        try:
+            with contextlib.suppress(Stop):
+                for step in steps:
+                    call_all(observers, step)
+                    check_asked()
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            with contextlib.suppress(Exception):  # what went wrong first is told
+                ending.save(step, "interrupted" if interrupted else "failed")
+            raise
+        stopped = _why_stopped(step)
+        ending.save(step, stopped)
+        return stopped
+
+
+@contextlib.contextmanager
+def _stop_if_asked() -> Iterator[Callable[[], None]]:
+    """Yield a function that raises `Stop` once a signal has asked the run to stop."""
+    with stop_signals() as asked:
+
+        def check() -> None:
+            if asked():
+                raise Stop
+
+        yield check
+
+
+def call_all(functions: Sequence[Callable[..., object]], *arguments: object) -> None:
+    """Call each of them, even if one raises `Stop`, which is raised at the end."""
+    stops = []
+    for function in functions:
+        try:
+            function(*arguments)
+        except Stop as stop:
+            stops.append(stop)
+    if stops:
+        raise stops[0]
+
+
+def _only_follow(steps: Iterator[Step]) -> str:
+    """Go through the steps as a process that writes nothing; return why they ended."""
+    with _failures_told():
+        (last,) = collections.deque(steps, maxlen=1)
+    return _why_stopped(last)
+
+
+def _why_stopped(step: Step) -> str:
+    if not step.last:
+        return "interrupted"
+    return "converged" if step.converged else "finished"
+
+
+@contextlib.contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turn what goes wrong into a `RunError`."""
+    try:
+        yield
+    except Exception as error:
+        raise failure(error) from error
+
+
+def failure(error: Exception) -> RunError:
+    """Say in a line what went wrong, and what to do where that is known."""
     first_line = (str(error).splitlines() or [""])[0][:300]
     text = f"{type(error).__name__}: {first_line}"
-    if len(device.workers()) > 1 and "Collective" in first_line:
+    if len(workers()) > 1 and "Collective" in first_line:
         text = "another process of this run has ended, or cannot be reached"
     elif isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
@@ -187,98 +190,3 @@ def _failure(error: Exception) -> RunError:
     elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
         text = "the memory is full; lower memory.limit_gib or the size"
     return RunError(text)
-
-
-def _observers(
-    config: StyleConfig,
-    folder: Path,
-    resume: Checkpoint | None,
-    progress: Observer | None,
-) -> list[Observer]:
-    resumed = resume.step if resume else None
-    log, bar = Log(folder / LOG, resumed), progress or Progress()
-    observers: list[Observer] = [log, bar, Stillness()]
-    if config.output.snapshot_every:
-        observers.append(Snapshots(folder / SNAPSHOTS, config.output.snapshot_every))
-    if config.output.film:
-        steps = sum(scale.steps for scale in schedule(config.pyramid, config.size))
-        observers.append(Film(folder / f"film.{config.output.film}", steps))
-    return observers
-
-
-def _why_stopped(step: "Step") -> str:
-    if not step.last:
-        return "interrupted"
-    return "converged" if step.converged else "finished"
-
-
-def save_run(
-    config: StyleConfig,
-    folder: Path,
-    step: "Step",
-    stopped: str,
-    seconds: float,
-    checkpoints: Checkpoints,
-    keep: Metadata | None = None,
-) -> None:
-    """Write picture and record; keep a checkpoint only if there is more to do.
-
-    Each of them is tried even if another one fails.
-
-    Raises:
-        Exception: the first that any of them met.
-    """
-    text = {"Software": f"tfstyle {tfstyle.__version__}", "Config": config.to_yaml()}
-    done = stopped in FINISHED
-
-    def record() -> None:
-        pictures = checkpoints.pictures
-        about = make_record(config, step, stopped, seconds, folder / LOG, pictures)
-        write_text(folder / RECORD, json.dumps(about, indent=2))
-
-    def result() -> None:
-        save_image(folder / RESULT, step.image(), text, keep)
-
-    folder.mkdir(parents=True, exist_ok=True)  # if somebody removed it
-    saves: list[Callable[[], None]] = [result, record]
-    if not done:
-        saves.insert(0, partial(checkpoints.save, step))
-    errors = []
-    for save in saves:
-        try:
-            save()
-        except Exception as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    for kind in {"gif", "webp", "mp4"} - {config.output.film}:
-        (folder / f"film.{kind}").unlink(missing_ok=True)  # of an earlier run
-    if done:
-        remove_checkpoints(folder / CHECKPOINT)
-
-
-def plan(config: StyleConfig, inputs: Inputs) -> str:
-    """Say what a run would do: pictures, sizes, steps, memory, device, precision."""
-    with device.quiet_import():
-        from tfstyle.engine.context import choose_setting
-    setting = choose_setting(config, inputs)
-    setting.check_memory()
-    height, width = inputs.content.shape[:2]
-    lines = [f"content    {config.content.path} ({width} x {height})"]
-    for style, picture in zip(config.styles, inputs.styles, strict=True):
-        height, width = picture.shape[:2]
-        lines.append(f"style      {style.path} ({width} x {height}), {style.weight:g}")
-    for scale in setting.scales:
-        height, width = size_at(scale, inputs.content)
-        how = setting.plan(scale)
-        lines.append(f"scale      {width} x {height}, {scale.steps} steps, {how}")
-    return "\n".join(
-        [
-            *lines,
-            f"optimizer  {config.optimizer.name}",
-            f"layers     {', '.join(config.objective.layers) or 'none'}",
-            f"memory     about {how.gib:.1f} GiB of {setting.limit_gib:.1f} GiB",
-            f"device     {device.device_name()}",
-            f"precision  {setting.precision}",
-        ]
-    )

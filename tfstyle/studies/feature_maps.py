@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import Picture, size_at
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import size_at
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import resize, save_image
+from tfstyle.images import Picture, resize, save_image
 from tfstyle.runs.folder import check_writable
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
-from tfstyle.system.devices import quiet_import
+from tfstyle.system.devices import prepared
+from tfstyle.system.quiet import require_tensorflow
 from tfstyle.vgg.layers import LAYERS
 from tfstyle.vgg.layers import layer as known_layer
 
@@ -83,11 +84,14 @@ def extract(
     config: StyleConfig, picture: Picture, layers: list[str]
 ) -> dict[str, Maps]:
     """Return the features of a picture by layer, in float32."""
-    with quiet_import():
+    require_tensorflow()
+    with prepared():
         from tfstyle.vgg.extractor import vgg19
-    options = config.extractor
-    network = vgg19(layers, options.weights, options.pooling, options.normalized)
-    return {name: np.asarray(maps)[0] for name, maps in network(picture[None]).items()}
+
+        options = config.extractor
+        network = vgg19(layers, options.weights, options.pooling, options.normalized)
+        features = network(picture[None])
+        return {name: np.asarray(maps)[0] for name, maps in features.items()}
 
 
 def draw_maps(layer: str, maps: Maps, channel: int | None) -> Picture:
@@ -120,7 +124,7 @@ def as_grey(values: NDArray[np.float32]) -> Picture:
 
 
 def statistics(layer: str, maps: Maps) -> list[dict[str, object]]:
-    """Return each channel's mean, largest value and share of positions that fire."""
+    """Return each channel's mean, largest value and fraction of positions that fire."""
     return [
         {
             "layer": layer,

@@ -1,21 +1,22 @@
-"""The optimisation to look at: x_1, x_2, x_3 ... x_n as a strip, beside its film."""
+"""The optimization to look at: x_1, x_2, x_3 ... x_n as a strip, beside its film."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tfstyle.config.schema import StyleConfig
+from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.schedule import schedule
-from tfstyle.images import save_image
-from tfstyle.runs.observers import Progress
+from tfstyle.engine.state import Step
+from tfstyle.images import load_image, save_image
+from tfstyle.runs.folder import LOG, film_name
+from tfstyle.runs.frames import Frames, frame_files, remove_frames
+from tfstyle.runs.observers import Observer, read_log
+from tfstyle.runs.progress import Progress
 from tfstyle.studies.runs import is_done, run_or_resume
-from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
+from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 
-if TYPE_CHECKING:
-    from tfstyle.engine.stage import Step
-
-FRAMES = (0, 4, 8, 16, 32)  # steps on the strip, before the ends of the sizes
+FIRST_STEPS = (0, 4, 8, 16, 32)  # on the strip, before the ends of the sizes
 WIDTH = 240  # of a picture on it, pixels
 
 
@@ -32,44 +33,54 @@ def make_film(config: StyleConfig, inputs: Inputs, folder: Path) -> list[Path]:
 
     Raises:
         ValueError: if the run cannot begin.
-        RunError: if it fails on the way.
+        RunError: if it fails after that.
         KeyboardInterrupt: if it was interrupted; it goes on next time.
     """
-    run, sheet = folder / "run", folder / "sheet.png"
-    film = run / f"film.{config.output.film}"
-    if not (is_done(config, inputs, run) and film.exists() and sheet.exists()):
-        strip = Strip(config)
-        if run_or_resume(config, inputs, run, strip) == "interrupted":
+    run, sheet, strip = folder / "run", folder / "sheet.png", folder / "strip"
+    film = run / film_name(str(config.output.film))
+    drawn = sheet.exists() or frame_files(strip)
+    if not (drawn and is_done(config, inputs, run)):
+        observers: list[Observer] = [Progress(), Frames(strip, on_strip(config), WIDTH)]
+        if run_or_resume(config, inputs, run, observers) == "interrupted":
             raise KeyboardInterrupt
-        strip.save(folder)
+    if frame_files(strip):
+        draw_strip(folder, strip, run / LOG)
+        remove_frames(strip)
     return [sheet, film]
 
 
-class Strip:
-    """An observer that keeps a few pictures of a run, more of its beginning."""
+def on_strip(config: StyleConfig) -> Callable[[Step], bool]:
+    """Choose a few steps of a run, more of its beginning."""
+    count, steps = 0, set(FIRST_STEPS)
+    for scale in schedule(config.pyramid, config.size):
+        count += scale.steps
+        steps.add(count)
+    return lambda step: step.step in steps or step.last
 
-    def __init__(self, config: StyleConfig) -> None:
-        self._progress = Progress()
-        self.close = self._progress.close
-        self._tiles: list[Tile] = []
-        self._rows: list[dict[str, float]] = []
-        steps, self._steps = 0, set(FRAMES)
-        for scale in schedule(config.pyramid, config.size):
-            steps += scale.steps
-            self._steps.add(steps)
 
-    def __call__(self, step: "Step") -> None:
-        self._progress(step)
-        if step.step in self._steps or step.last:
-            caption = f"step {step.step}, {step.width} x {step.height} px"
-            self._tiles.append(Tile(thumbnail(step.image(), WIDTH), caption))
-            row = {"step": step.step, "seconds": step.seconds}
-            self._rows.append({**row, **step.losses._asdict()})
+def draw_strip(folder: Path, strip: Path, log: Path) -> None:
+    """Write the strip, and the losses of its steps.
 
-    def save(self, folder: Path) -> None:
-        """Write the strip and its losses."""
-        names = [f"x_{number}" for number in range(1, len(self._tiles))]
-        titles = [*names, "x_n"]
-        sheet = contact_sheet("", titles, [""], [self._tiles], WIDTH)
-        save_image(folder / "sheet.png", sheet)
-        write_table(folder / "results.csv", self._rows)
+    Args:
+        folder: for both.
+        strip: the folder of the pictures.
+        log: of the run.
+    """
+    files = frame_files(strip)
+    rows = [row for row in read_log(log) if int(row["step"]) in files]
+    tiles = [
+        Tile(
+            load_image(files[int(row["step"])]),
+            f"step {row['step']}, {row['width']} x {row['height']} px",
+        )
+        for row in rows
+    ]
+    titles = [*(f"x_{number}" for number in range(1, len(tiles))), "x_n"]
+    sheet = contact_sheet("", titles, [""], [tiles], WIDTH)
+    save_image(folder / "sheet.png", sheet)
+    place = ("scale", "height", "width")
+    table = [
+        {name: value for name, value in row.items() if name not in place}
+        for row in rows
+    ]
+    write_table(folder / "results.csv", table)

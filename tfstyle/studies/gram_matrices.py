@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import Inputs, Picture, size_at
+from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs, size_at
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import resize, save_image
+from tfstyle.images import Picture, resize, save_image
 from tfstyle.studies.runs import load_result, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
-from tfstyle.system.devices import quiet_import
+from tfstyle.system.devices import prepared
+from tfstyle.system.quiet import require_tensorflow
 
 Grams = dict[str, NDArray[np.float32]]
 """Layer name to Gram matrix, (C, C)."""
@@ -40,11 +41,10 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
 
     Raises:
         ValueError: if the run cannot begin, or has no style layers.
-        RunError: if it fails on the way.
+        RunError: if it fails after that.
         KeyboardInterrupt: if it was interrupted; it goes on next time.
     """
-    if not config.objective.style_weight or not inputs.styles:
-        raise ValueError("no style; set objective.style_weight and give --style PATH")
+    check_style(config, inputs)
     if run_or_keep(config, inputs, folder / "run")["stopped"] == "interrupted":
         raise KeyboardInterrupt
     scale = Scale(config.size, 1)
@@ -64,22 +64,35 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
     return folder / "sheet.png"
 
 
+def check_style(config: StyleConfig, inputs: Inputs) -> None:
+    """Check that there are Gram matrices to draw.
+
+    Raises:
+        ValueError: if not.
+    """
+    if not config.objective.style_weight or not inputs.styles:
+        raise ValueError("no style; set objective.style_weight and give --style PATH")
+    if not any(config.objective.style_layers.values()):
+        raise ValueError("no style layers; set objective.style_layers")
+
+
 def measure_grams(
     config: StyleConfig, pictures: dict[str, Picture]
 ) -> dict[str, Grams]:
     """Return the Gram matrices of the style layers, for each picture."""
-    with quiet_import():
-        from tfstyle.engine.stage import make_network, to_tensor
-        from tfstyle.objective.losses import gram_matrix
     style = config.with_overrides({"objective.content_weight": 0})
-    network = make_network(style, "float32")
-    if network is None:
-        raise ValueError("no style layers; set objective.style_layers")
-    features = {name: network(to_tensor(each)) for name, each in pictures.items()}
-    return {
-        name: {layer: gram_matrix(maps).numpy() for layer, maps in layers.items()}
-        for name, layers in features.items()
-    }
+    require_tensorflow()
+    with prepared():
+        from tfstyle.engine.kept import Kept, to_tensor
+        from tfstyle.objective.losses import gram_matrix
+
+        network = Kept().network(style, "float32")
+        assert network is not None  # as there are style layers
+        features = {name: network(to_tensor(each)) for name, each in pictures.items()}
+        return {
+            name: {layer: gram_matrix(maps).numpy() for layer, maps in layers.items()}
+            for name, layers in features.items()
+        }
 
 
 def distances(matrices: dict[str, Grams]) -> dict[str, dict[str, float]]:
@@ -120,7 +133,7 @@ def heat_map(matrix: NDArray[np.float32], brightest: float) -> Picture:
     The fourth root stands between: a few pairs of channels are much stronger than all
     others, which would be black.
     """
-    shares = np.clip(matrix / max(brightest, 1e-12), 0, 1) ** 0.25
+    fractions = np.clip(matrix / max(brightest, 1e-12), 0, 1) ** 0.25
     stops = np.linspace(0, 1, len(COLORS))
-    channels = [np.interp(shares, stops, COLORS[:, i] / 255) for i in range(3)]
+    channels = [np.interp(fractions, stops, COLORS[:, i] / 255) for i in range(3)]
     return np.stack(channels, axis=-1).astype(np.float32)

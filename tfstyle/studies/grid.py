@@ -4,41 +4,40 @@ The folder holds sheet.png, results.csv and a run directory for each cell. Run a
 it goes on: finished cells are kept, interrupted ones resumed, changed ones redone.
 """
 
+import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tfstyle.cli.command import complain
-from tfstyle.engine.inputs import Inputs, Picture, load_inputs
+from tfstyle.engine.inputs import Inputs
+from tfstyle.engine.state import Step
 from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
 from tfstyle.runs.folder import check_writable
-from tfstyle.runs.observers import Bar, Observer, describe
-from tfstyle.studies.runs import load_result, remembering_networks, run_or_keep
-from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
+from tfstyle.runs.inputs import load_inputs
+from tfstyle.runs.job import failure
+from tfstyle.runs.observers import Observer
+from tfstyle.runs.progress import Bar, describe
+from tfstyle.studies.outcome import CellOutcome, StudyResult, columns
+from tfstyle.studies.overview import draw_study
+from tfstyle.studies.runs import load_result, run_or_keep
 from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import write_table
-from tfstyle.system.devices import quiet_import
+from tfstyle.system.quiet import require_tensorflow
 
 if TYPE_CHECKING:
-    from tfstyle.engine.stage import Build, Step
-    from tfstyle.studies.measures import Yardstick
+    from tfstyle.engine.kept import Kept
 
 SHEET, TABLE = "sheet.png", "results.csv"
-MEASURES = (
-    *("steps", "seconds", "total", "content", "style", "variation"),
-    *("psnr", "content_distance", "style_distance", "stopped", "error"),
-)
-Row = dict[str, Any]
 
 
-def run_study(study: Study, folder: Path) -> int:
-    """Run all cells and draw the sheet; return the command's exit code.
+def run_study(study: Study, folder: Path) -> StudyResult:
+    """Run all cells and draw the sheet.
 
-    That is 0 if all cells have a result, 1 if one failed (its tile says why, the others
-    are there), 130 if interrupted (what is finished is kept).
+    What a cell cannot do, it does without: the tile of one that failed says why. An
+    interruption ends the study; what is finished is kept.
 
     Raises:
         ValueError: before any cell runs, if a picture cannot be used or nothing can be
@@ -46,26 +45,42 @@ def run_study(study: Study, folder: Path) -> int:
     """
     inputs = load_all(study)
     check_writable(folder)
-    with quiet_import():
-        from tfstyle.studies.measures import Yardstick
-    build = remembering_networks()
-    yardstick = Yardstick(build)
-    progress = StudyProgress(len(study.cells))
-    rows: list[Row] = []
+    require_tensorflow()
+    from tfstyle.engine.kept import Kept
+
+    kept, progress = Kept(), StudyProgress(len(study.cells))
+    outcomes: list[CellOutcome] = []
     try:
         for cell, pictures in zip(study.cells, inputs, strict=True):
             run = folder / cell.folder
-            progress.begin(len(rows), cell)
-            row = run_cell(cell, pictures, run, progress.watch, build)
-            if row["stopped"] == "interrupted":
+            progress.begin(len(outcomes), cell)
+            outcome = run_cell(cell, pictures, run, progress.watch, kept)
+            if outcome.stopped == "interrupted":
                 break
-            rows.append({**row, **measure(yardstick, cell, pictures, run, row)})
-            write_table(folder / TABLE, rows, MEASURES)
+            outcomes.append(measured(outcome, pictures, run, kept))
+            rows = [each.row for each in outcomes]
+            write_table(folder / TABLE, rows, columns(outcomes))
     finally:
         progress.close()
-        if rows:
-            save_image(folder / SHEET, draw(study, inputs, folder, rows))
-    return report(study, folder, rows)
+        if outcomes:
+            sheet = draw_study(study, inputs, folder, outcomes)
+            save_image(folder / SHEET, sheet)
+    interrupted = len(outcomes) < len(study.cells)
+    return StudyResult(outcomes, folder / SHEET, interrupted)
+
+
+def report(result: StudyResult, complain: Callable[[str], None]) -> int:
+    """Say how a study ended; return the exit code.
+
+    Args:
+        result: of `run_study`.
+        complain: takes a line for each thing that went wrong.
+    """
+    if not result.interrupted:
+        print(result.sheet)
+    for line in result.complaints:
+        complain(line)
+    return result.code
 
 
 def load_all(study: Study) -> list[Inputs]:
@@ -80,109 +95,48 @@ def load_all(study: Study) -> list[Inputs]:
         try:
             inputs.append(load_inputs(cell.config, load))
         except ValueError as error:
-            name = f"{cell.row} {cell.column}".strip()
-            raise ValueError(f"{name}: {error}") from error
+            raise ValueError(f"{cell.title}: {error}") from error
     return inputs
 
 
 def run_cell(
-    cell: Cell, inputs: Inputs, folder: Path, watch: Observer, build: "Build"
-) -> Row:
-    """Run a cell, or keep what an earlier study has of it; return its table row."""
-    row: Row = {"row": cell.row, "column": cell.column, **cell.keys}
+    cell: Cell, inputs: Inputs, folder: Path, watch: Observer, kept: "Kept"
+) -> CellOutcome:
+    """Run a cell, or keep what an earlier study has of it."""
     try:
-        record = run_or_keep(cell.config, inputs, folder, watch, build)
+        record = run_or_keep(cell.config, inputs, folder, [watch], kept)
     except (RunError, ValueError) as error:
-        return {**row, "stopped": "failed", "error": str(error)}
-    seconds = record["seconds"]["optimising"]
-    done = {"steps": record["steps"], "seconds": seconds, **record["losses"]}
-    return {**row, **done, "stopped": record["stopped"]}
+        return CellOutcome(cell, "failed", error=str(error))
+    return CellOutcome(
+        cell,
+        record["stopped"],
+        steps=record["steps"],
+        seconds=record["seconds"]["optimising"],
+        losses=record["losses"],
+    )
 
 
-def measure(
-    yardstick: "Yardstick", cell: Cell, inputs: Inputs, folder: Path, row: Row
-) -> Row:
-    """Measure the saved picture of a cell that has one."""
-    if row["stopped"] == "failed":
-        return {}
-    return yardstick(cell.config, inputs, load_result(folder))
+def measured(
+    outcome: CellOutcome, inputs: Inputs, folder: Path, kept: "Kept"
+) -> CellOutcome:
+    """Measure the saved picture of a cell that has one, as far as the memory allows."""
+    if outcome.failed:
+        return outcome
+    from tfstyle.studies.measures import content_psnr, distances
 
-
-def draw(
-    study: Study, inputs: Sequence[Inputs], folder: Path, rows: Sequence[Row]
-) -> Picture:
-    """Return the sheet: in front of each row the pictures it is made of."""
-    across = len(study.columns)
-    starts = range(0, len(rows), across)
-    made_of = [sources(study.cells[i : i + across], inputs[i]) for i in starts]
-    titles = list(dict.fromkeys(title for found in made_of for title in found))
-    above: dict[str, Any] = {}
-    tiles = []
-    for first, found in zip(starts, made_of, strict=True):
-        line = [
-            Tile(thumbnail(found[title]))
-            if title in found and found[title] is not above.get(title)
-            else Tile("")  # it stands above already
-            for title in titles
-        ]
-        above.update(found)
-        for i in range(first, first + across):
-            done = i < len(rows)
-            run = folder / study.cells[i].folder
-            line.append(draw_cell(study, run, rows[i]) if done else Tile(""))
-        tiles.append(line)
-    names = [*study.rows[: len(tiles)]]
-    if over := heading(inputs[:across]):
-        names.insert(0, "")
-        tiles.insert(0, [*[Tile("")] * len(titles), *over])
-    return contact_sheet(study.title, [*titles, *study.columns], names, tiles)
-
-
-def sources(cells: Sequence[Cell], inputs: Inputs) -> dict[str, Picture]:
-    """Return the pictures that all cells of a row are made of, by their titles."""
-    configs = [cell.config for cell in cells]
-    found = {}
-    if any(c.objective.content_weight or c.init == "content" for c in configs):
-        found["content"] = inputs.content
-    if any(c.objective.style_weight or c.init == "style" for c in configs):
-        for number, style in enumerate(inputs.styles):
-            found[f"style {number + 1}" if number else "style"] = style
-    if any(c.content.path != configs[0].content.path for c in configs):
-        found.pop("content", None)
-    paths = [[style.path for style in c.styles] for c in configs]
-    if any(each != paths[0] for each in paths):
-        found = {title: each for title, each in found.items() if title == "content"}
-    return found
-
-
-def heading(inputs: Sequence[Inputs]) -> list[Tile]:
-    """Return what stands over the columns: the pictures in which they differ, if any.
-
-    Args:
-        inputs: of the cells of one row.
-    """
-    contents = [each.content for each in inputs]
-    styles = [each.styles[0] for each in inputs if each.styles]
-    for pictures in (contents, styles):
-        if any(picture is not pictures[0] for picture in pictures):
-            return [Tile(thumbnail(picture)) for picture in pictures]
-    return []
-
-
-def draw_cell(study: Study, folder: Path, row: Row) -> Tile:
-    """Return a cell's picture, or why it has none."""
-    if row["stopped"] == "failed":
-        return Tile(f"failed: {row['error']}"[:160])
-    if study.caption is None:
-        return Tile(thumbnail(load_result(folder)))
-    unit = {"psnr": " dB", "seconds": " s"}.get(study.caption, "")
-    name = study.caption.replace("_", " ").replace("psnr", "PSNR")
-    caption = f"{name} {row[study.caption]:.3g}{unit}"
-    return Tile(thumbnail(load_result(folder)), caption)
+    config, image, error = outcome.cell.config, load_result(folder), ""
+    measures = {"psnr": content_psnr(config, inputs, image)}
+    try:
+        measures |= distances(config, inputs, image, kept)
+    except ValueError as reason:
+        error = f"not measured: {reason}"
+    except Exception as reason:  # as TensorFlow's own, when the memory is full
+        error = f"not measured: {failure(reason)}"
+    return dataclasses.replace(outcome, measures=measures, error=error)
 
 
 class StudyProgress:
-    """How far a study is, in one bar: the share of its cells that are done."""
+    """How far a study is, in one bar: the fraction of its cells that are done."""
 
     def __init__(self, cells: int) -> None:
         self._bar = Bar()
@@ -192,28 +146,15 @@ class StudyProgress:
 
     def begin(self, number: int, cell: Cell) -> None:
         """Name the cell that begins, when `number` cells are done."""
-        self._done, self._title = number, f"{cell.row} {cell.column}".strip()
+        self._done, self._title = number, cell.title
 
-    def watch(self, step: "Step") -> None:
+    def watch(self, step: Step) -> None:
         """Show a step of the cell."""
-        share = (self._done + step.progress) / self._cells
+        fraction = (self._done + step.progress) / self._cells
         text = f"cell {self._done + 1}/{self._cells} ({self._title}): {describe(step)}"
         last = step.last and self._done + 1 == self._cells
-        self._bar.show(share, time.perf_counter() - self._began, text, last)
+        self._bar.show(fraction, time.perf_counter() - self._began, text, last)
 
     def close(self) -> None:
         """Leave the terminal in order."""
         self._bar.close()
-
-
-def report(study: Study, folder: Path, rows: Sequence[Row]) -> int:
-    """Say how it ended; return the exit code."""
-    if len(rows) < len(study.cells):
-        complain(f"interrupted; the same command goes on with what is in {folder}")
-        return 130
-    print(folder / SHEET)
-    failed = [row for row in rows if row["stopped"] == "failed"]
-    for row in failed:
-        name = f"{row['row']} {row['column']}".strip()
-        complain(f"error: the cell {name} failed: {row['error']}")
-    return 1 if failed else 0

@@ -1,16 +1,17 @@
-"""Measures that compare the cells of a study, whatever each of them minimised."""
+"""Measures that compare the cells of a study, whatever each of them minimized."""
 
 import math
 
 import numpy as np
 
-from tfstyle.config.schema import Objective as Options
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.context import Setting, choose_limit
-from tfstyle.engine.inputs import Inputs, Picture, size_at
+from tfstyle.config import Objective as Options
+from tfstyle.config import Optimizer, StyleConfig
+from tfstyle.engine.context import choose_context
+from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.engine.kept import Kept, to_tensor
 from tfstyle.engine.schedule import Scale
-from tfstyle.engine.stage import AnyObjective, Build, make_objective, to_tensor
-from tfstyle.images import resize, to_uint8
+from tfstyle.images import Picture, resize, to_uint8
+from tfstyle.system.devices import prepared
 from tfstyle.vgg.layers import layer
 
 
@@ -25,49 +26,58 @@ def psnr(image: Picture, reference: Picture) -> float:
     return -10 * math.log10(error) if error else math.inf
 
 
-class Yardstick:
-    """The default objective in float32, at the cell's final size, as a measure.
+def content_psnr(config: StyleConfig, inputs: Inputs, image: Picture) -> float:
+    """Return the PSNR of a result against the content picture, as 8 bits hold it."""
+    size = size_at(Scale(config.size, 1), inputs.content)
+    content = to_uint8(resize(inputs.content, *size))
+    return psnr(image, (content / 255).astype(np.float32))
 
-    Its content distance is relative at block4_conv2, its style distance the mean of
+
+def distances(
+    config: StyleConfig, inputs: Inputs, image: Picture, kept: Kept
+) -> dict[str, float]:
+    """Measure a result by the default objective in float32, at its final size.
+
+    The content distance is relative at block4_conv2, the style distance the mean of
     the relative distances at block1_conv1 to block5_conv1.
+
+    Args:
+        config: of the run.
+        inputs: its pictures.
+        image: its result, (h, w, 3) in [0, 1].
+        kept: networks and targets that several measurements share.
+
+    Raises:
+        ValueError: if that takes more memory than there is.
     """
-
-    def __init__(self, build: Build) -> None:
-        self._build = build
-        self._objectives: dict[str, AnyObjective] = {}
-
-    def __call__(
-        self, config: StyleConfig, inputs: Inputs, image: Picture
-    ) -> dict[str, float]:
-        """Measure a result, (h, w, 3) in [0, 1]."""
-        scale = Scale(config.size, 1)
-        size = size_at(scale, inputs.content)
-        content = to_uint8(resize(inputs.content, *size)) / np.float32(255)
-        losses = self._objective(config, inputs, scale).losses(to_tensor(image))
-        return {
-            "psnr": psnr(image, content),
-            "content_distance": float(losses.content),
-            "style_distance": float(losses.style) if inputs.styles else math.nan,
-        }
-
-    def _objective(
-        self, config: StyleConfig, inputs: Inputs, scale: Scale
-    ) -> AnyObjective:
-        key = repr((config.content, config.styles, config.size))
-        if key not in self._objectives:
-            ruler = StyleConfig(
-                styles=config.styles,
-                objective=ruler_options(inputs, scale),
-                memory=config.memory,
-            )
-            network = self._build(ruler, "float32")
-            setting = Setting(ruler, inputs, "float32", choose_limit(ruler))
-            plan = setting.plan(scale)
-            self._objectives[key] = make_objective(network, setting, scale, plan)
-        return self._objectives[key]
+    scale = Scale(config.size, 1)
+    measuring = measuring_config(config, inputs, scale)
+    with prepared():
+        context = choose_context(measuring, inputs)
+        try:
+            objective = kept.objective(context, scale, context.plan(scale))
+            losses = objective.losses(to_tensor(image))
+        finally:
+            kept.trim()
+    return {
+        "content_distance": losses["content"],
+        "style_distance": losses["style"] if inputs.styles else math.nan,
+    }
 
 
-def ruler_options(inputs: Inputs, scale: Scale) -> Options:
+def measuring_config(config: StyleConfig, inputs: Inputs, scale: Scale) -> StyleConfig:
+    """Return the config that measures the results of another."""
+    return StyleConfig(
+        size=config.size,
+        styles=config.styles,
+        objective=measuring_options(inputs, scale),
+        optimizer=Optimizer(name="adam"),  # in no use: the one that takes less memory
+        precision="float32",
+        memory=config.memory,
+    )
+
+
+def measuring_options(inputs: Inputs, scale: Scale) -> Options:
     """Return the default objective without layers too deep for small pictures."""
     pictures = [inputs.content, *inputs.styles]
     side = min(min(size_at(scale, picture)) for picture in pictures)

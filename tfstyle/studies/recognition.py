@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfstyle.engine.inputs import Picture, cover
-from tfstyle.system.devices import quiet_import
+from tfstyle.images import Picture, cover
+from tfstyle.system.quiet import require_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -36,8 +36,9 @@ def recognize(
     Raises:
         ValueError: if Keras cannot download the weights or the names of the classes.
     """
-    with quiet_import():
-        import keras
+    require_tensorflow()
+    import keras
+
     vgg19 = keras.applications.vgg19
     classifier = classifier or load_classifier()
     pixels = 255 * cover(picture, SIDE, SIDE)[None]

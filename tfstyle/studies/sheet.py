@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstyle.engine.inputs import Picture
-from tfstyle.images import draw_text, fit_size, resize
+from tfstyle.images import Picture, draw_text, fit_size, resize
 from tfstyle.vgg.weights import bundled_file
 
 FONT = "Pretendard-Regular.otf"

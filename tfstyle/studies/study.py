@@ -12,6 +12,7 @@ An axis varies one key, whose values it lists, or lists cells, each with any num
 dotted keys and a label. A study has columns and, if it wants, rows.
 """
 
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,16 +22,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from tfstyle.config.loading import load_config, locate, locate_paths
+from tfstyle.config import Section, StyleConfig, load_config, locate, locate_paths
 from tfstyle.config.messages import explain, short
-from tfstyle.config.schema import Section, StyleConfig
 from tfstyle.config.yaml_file import read_yaml
 
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""
 
 Measure = Literal["psnr", "content_distance", "style_distance", "total", "seconds"]
-
 
 MAX_CELLS = 1000
 """Runs of a study: a few lines could ask for millions."""
@@ -64,6 +63,11 @@ class Cell:
     keys: Overrides  # what it sets, of both axes
     config: StyleConfig
     folder: str  # name of its run directory
+
+    @property
+    def title(self) -> str:
+        """Its labels, in one line."""
+        return f"{self.row} {self.column}".strip()
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,44 @@ def make_study(
     Raises:
         ValueError: as in `load_study`.
     """
+    rows, columns = read_axes(file, flags)
+    base = base.with_overrides(file.set).with_overrides(flags)
+    cells = [
+        make_cell(number, row, column, base, path)
+        for number, (row, column) in enumerate(itertools.product(rows, columns))
+    ]
+    labels = [point.label for point in rows], [point.label for point in columns]
+    return Study(file.title, *labels, cells, file.caption)
+
+
+def make_cell(
+    number: int,
+    row: Point,
+    column: Point,
+    base: StyleConfig,
+    path: str | os.PathLike[str],
+) -> Cell:
+    """Combine a row and a column into the cell of that number.
+
+    Raises:
+        ValueError: if what they set is wrong; the message has their labels.
+    """
+    keys = {**row.keys, **column.keys}
+    folder = folder_name(number, row.label, column.label)
+    try:
+        config = locate_paths(base.with_overrides(keys), path)
+    except ValueError as error:
+        label = short(f"{row.label} {column.label}".strip())
+        raise ValueError(f"{label}: {error}") from error
+    return Cell(row.label, column.label, keys, config, folder)
+
+
+def read_axes(file: StudyFile, flags: Overrides) -> tuple[list[Point], list[Point]]:
+    """Return the rows, one without a label if there are none, and the columns.
+
+    Raises:
+        ValueError: if there are no columns, or too many cells.
+    """
     if file.columns is None:
         raise ValueError(
             "no columns; name a key and its values, as in columns: "
@@ -133,20 +175,7 @@ def make_study(
             f"{len(rows)} rows of {len(columns)} columns; a study has at most "
             f"{MAX_CELLS} runs"
         )
-    cells: list[Cell] = []
-    for row in rows:
-        for column in columns:
-            keys = {**row.keys, **column.keys}
-            try:
-                config = base.with_overrides(file.set).with_overrides(flags)
-                config = locate_paths(config.with_overrides(keys), path)
-            except ValueError as error:
-                label = short(f"{row.label} {column.label}".strip())
-                raise ValueError(f"{label}: {error}") from error
-            folder = folder_name(len(cells), row.label, column.label)
-            cells.append(Cell(row.label, column.label, keys, config, folder))
-    labels = [point.label for point in rows], [point.label for point in columns]
-    return Study(file.title, *labels, cells, file.caption)
+    return rows, columns
 
 
 def read_axis(name: str, axis: Any, flags: Overrides) -> list[Point]:
@@ -157,28 +186,43 @@ def read_axis(name: str, axis: Any, flags: Overrides) -> list[Point]:
     """
     if isinstance(axis, Mapping) and len(axis) == 1:
         ((key, values),) = axis.items()
-        if key == "styles" and "styles" in flags:
-            values = [[style] for style in flags["styles"]]
-        if not isinstance(values, list) or not values:
-            raise ValueError(
-                f"{name}: {short(key)} has {short(values)}; give a list of at least "
-                "one value"
-            )
-        return [Point(label_of(str(key), value), {str(key): value}) for value in values]
-    if not isinstance(axis, list) or not axis:
+        return read_values(name, str(key), values, flags)
+    if isinstance(axis, list) and axis:
+        return [read_point(name, entry) for entry in axis]
+    raise ValueError(
+        f"{name} is {short(axis)}; give one key with a list of values, or a list "
+        "of mappings with a label and keys"
+    )
+
+
+def read_values(name: str, key: str, values: Any, flags: Overrides) -> list[Point]:
+    """Read an axis that varies one key; flags may name other styles.
+
+    Raises:
+        ValueError: if it has no values.
+    """
+    if key == "styles" and "styles" in flags:
+        values = [[style] for style in flags["styles"]]
+    if not isinstance(values, list) or not values:
         raise ValueError(
-            f"{name} is {short(axis)}; give one key with a list of values, or a list "
-            "of mappings with a label and keys"
+            f"{name}: {short(key)} has {short(values)}; give a list of at least "
+            "one value"
         )
-    points = []
-    for entry in axis:
-        if not isinstance(entry, Mapping) or "label" not in entry:
-            raise ValueError(
-                f"{name}: {short(entry)} has no label; write {{label: ..., KEY: VALUE}}"
-            )
-        keys = {str(key): value for key, value in entry.items() if key != "label"}
-        points.append(Point(str(entry["label"]), keys))
-    return points
+    return [Point(label_of(key, value), {key: value}) for value in values]
+
+
+def read_point(name: str, entry: Any) -> Point:
+    """Read one entry of an axis that lists cells.
+
+    Raises:
+        ValueError: if it has no label.
+    """
+    if not isinstance(entry, Mapping) or "label" not in entry:
+        raise ValueError(
+            f"{name}: {short(entry)} has no label; write {{label: ..., KEY: VALUE}}"
+        )
+    keys = {str(key): value for key, value in entry.items() if key != "label"}
+    return Point(str(entry["label"]), keys)
 
 
 def label_of(key: str, value: Any) -> str:

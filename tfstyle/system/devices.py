@@ -1,201 +1,171 @@
-"""TensorFlow's devices: chosen by TensorFlow, prepared and named here."""
+"""TensorFlow's devices: chosen by TensorFlow, named and set up for a run here."""
 
 import contextlib
 import functools
-import json
 import logging
 import os
-import pathlib
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
-from tfstyle.system.quiet import quiet_stderr
-
-
-@contextlib.contextmanager
-def quiet_import() -> Iterator[None]:
-    """Keep what TensorFlow's C++ libraries print while they are loaded off the screen.
-
-    They write some lines to stderr before any log level is read. If the import fails,
-    what they wrote is shown after all.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr(unless_it_fails=True):
-        yield
-
-
-def prepare() -> None:
-    """Let GPU memory grow as needed, and make every operation deterministic.
-
-    Without growth TensorFlow takes all of a GPU's memory at once; without determinism
-    a GPU may sum in another order each time, and runs would differ.
-    """
-    import tensorflow as tf
-
-    for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # it is in use already: too late
-            tf.config.experimental.set_memory_growth(gpu, True)
-    tf.config.experimental.enable_op_determinism()
-    tf.get_logger().addFilter(_not_about_retracing)
-
-
-def _not_about_retracing(record: logging.LogRecord) -> bool:
-    # Each size of a run traces its graphs once, which TensorFlow takes for a mistake.
-    return "retracing" not in str(record.msg)
-
-
-@functools.cache
-def fastest_precision() -> str:
-    """Return "bfloat16" where this device computes convolutions faster in it.
-
-    Some CPUs and GPUs have instructions for it, others only emulate it, many times
-    slower: one convolution as VGG19 has them tells, timed in turn.
-    """
-    seconds = {"float32": float("inf"), "bfloat16": float("inf")}
-    for _ in range(16):  # in turn, so that other work on the machine disturbs both
-        for name in seconds:
-            seconds[name] = min(seconds[name], _convolution_seconds(name))
-    faster = seconds["float32"] > 1.25 * seconds["bfloat16"]
-    return "bfloat16" if faster else "float32"
-
-
-def _convolution_seconds(dtype: str) -> float:
-    import tensorflow as tf
-
-    features, kernel = (
-        tf.ones((1, 64, 64, 128), dtype),
-        tf.ones((3, 3, 128, 128), dtype),
-    )
-    began = time.perf_counter()
-    tf.nn.conv2d(features, kernel, 1, "SAME").numpy()
-    return time.perf_counter() - began
+import numpy as np
 
 
 def devices() -> list[str]:
     """Return the devices of this process that share the work: GPUs, else CPUs."""
     import tensorflow as tf
 
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    return [device.name for device in tf.config.list_logical_devices(kind)]
-
-
-def workers() -> list[str]:
-    """Return the addresses of the processes that share the work; see `replicas`."""
-    return _cluster()[0]
-
-
-def worker() -> int:
-    """Return which of the `workers` this process is; 0 is the chief, which writes."""
-    return _cluster()[1]
-
-
-def _cluster() -> tuple[list[str], int]:
-    """Return the addresses of all processes, and which of them this one is."""
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        found = json.loads(text)
-        cluster = found.get("cluster", {})
-        addresses = list(cluster.get("worker", []))
-        task = found.get("task", {})
-        index = int(task.get("index", 0))
-        if not set(cluster) <= {"worker"} or task.get("type", "worker") != "worker":
-            raise ValueError("its jobs may only be workers")
-        if not 0 <= index < max(1, len(addresses)):
-            raise ValueError(f"there is no worker {index}")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"the variable TF_CONFIG is {text[:80]!r} ({error}); unset it, or give it "
-            "as docs/posters.md shows"
-        ) from error
-    return addresses, index
+    found = tf.config.list_logical_devices("GPU")
+    found = found or tf.config.list_logical_devices("CPU")
+    return [device.name for device in found]
 
 
 def device_name() -> str:
     """Return the device that TensorFlow will place the work on, such as "CPU"."""
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.get_visible_devices("GPU")
     if not gpus:
         return f"CPU ({os.cpu_count()} cores)"
     details = tf.config.experimental.get_device_details(gpus[0])
     return f"GPU ({details.get('device_name', gpus[0].name)})"
 
 
-def peak_memory_gib() -> float | None:
-    """Return the most memory this process has held so far, where the system tells."""
-    # On Linux getrusage also counts what the parent held when it started this process.
-    peak = _status_gib("VmHWM:")
-    if peak is not None:
-        return peak
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+@contextlib.contextmanager
+def prepared() -> Iterator[None]:
+    """Set TensorFlow and Keras up for a run, and leave them as they were.
 
+    In this block every operation is deterministic (else a GPU may sum in another order
+    each time, and runs would differ), Keras' defaults are float32 and channels last,
+    and GPU memory grows as needed (else TensorFlow takes all of it at once). Afterwards
+    these are what they were before, and so are the states of `random`, from which
+    Keras' initializers draw, and of `numpy.random`. Only the growth cannot be taken
+    back once TensorFlow has started a GPU.
 
-def _status_gib(name: str) -> float | None:
-    with contextlib.suppress(OSError, StopIteration), open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith(name))
-        return int(line.split()[1]) / 2**20
-    return None
-
-
-def memory_limit_gib(limit_gib: float | None = None) -> float:
-    """Return what a run may take: the limit given, or 80 % of what there is for it."""
-    if limit_gib is not None:
-        return limit_gib
-    gpu = _free_gpu_gib()
-    return 0.8 * (_free_gib() + (_held_gib() or 0.0) if gpu is None else gpu)
-
-
-def _free_gpu_gib() -> float | None:
-    """Return the memory left on the fullest GPU, if TensorFlow sees any and one tells.
-
-    TensorFlow itself tells only what it holds.
+    Blocks may be nested, and threads may be in one at the same time: what belongs to
+    the process is restored when the last of them ends. Entering and leaving take less
+    than a millisecond.
     """
+    import keras
+
+    with _process_set_up, _restoring(_dtype_policy, _set_dtype_policy):
+        keras.config.set_dtype_policy("float32")
+        yield
+
+
+def _dtype_policy() -> Any:
+    # Not by keras.config.dtype_policy, which sets one where the program has set none;
+    # from then on Keras would not follow keras.config.set_floatx.
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    return get_global_attribute("dtype_policy")
+
+
+def _set_dtype_policy(policy: Any) -> None:
+    from keras.src.backend.common.global_state import set_global_attribute
+
+    set_global_attribute("dtype_policy", policy)
+
+
+class _Shared:
+    """A context that is entered by the first block that needs it, left by the last."""
+
+    def __init__(self, make: Callable[[], AbstractContextManager[None]]) -> None:
+        self._make, self._lock, self._blocks = make, threading.RLock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._blocks:
+                self._context = self._make()
+                self._context.__enter__()
+            self._blocks += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                self._context.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _set_up_process() -> Iterator[None]:
+    """Set and restore what is the same for all threads of the process."""
+    from keras import config
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    with (
+        _growing_gpu_memory(),
+        _without_retracing_warnings(),
+        _restoring(random.getstate, random.setstate),
+        _restoring(
+            functools.partial(np.random.get_state, legacy=False), np.random.set_state
+        ),
+        _restoring(is_op_determinism_enabled, _set_determinism),
+        _restoring(config.image_data_format, config.set_image_data_format),
+    ):
+        _set_determinism(True)
+        config.set_image_data_format("channels_last")
+        yield
+
+
+_process_set_up = _Shared(_set_up_process)
+
+
+@contextlib.contextmanager
+def _restoring(read: Callable[[], Any], write: Callable[[Any], Any]) -> Iterator[None]:
+    before = read()
+    try:
+        yield
+    finally:
+        write(before)
+
+
+def _set_determinism(on: bool) -> None:
+    # TensorFlow has no public name for the way back.
+    from tensorflow.python.framework import config
+
+    if on:
+        config.enable_op_determinism()
+    else:
+        config.disable_op_determinism()
+
+
+@contextlib.contextmanager
+def _growing_gpu_memory() -> Iterator[None]:
     import tensorflow as tf
 
-    if not tf.config.list_physical_devices("GPU"):
-        return None
-    question = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader"]
-    with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
-        answer = subprocess.run(
-            question, capture_output=True, text=True, timeout=10, check=True
-        )
-        free = [line.removesuffix("MiB") for line in answer.stdout.splitlines()]
-        return min(int(each) for each in free) / 2**10
-    return None
+    read = tf.config.experimental.get_memory_growth
+    before = {gpu: read(gpu) for gpu in tf.config.list_physical_devices("GPU")}
+    _set_memory_growth(dict.fromkeys(before, True))
+    try:
+        yield
+    finally:
+        _set_memory_growth(before)
 
 
-def _free_gib() -> float:
-    """Return the memory that the machine has left, or may use by its control group."""
-    free = []
-    with contextlib.suppress(OSError, StopIteration), open("/proc/meminfo") as file:
-        line = next(line for line in file if line.startswith("MemAvailable:"))
-        free.append(int(line.split()[1]) / 2**20)
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
-        group = pathlib.Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        held = int((group / "memory.current").read_text())
-        held -= _reclaimable(group / "memory.stat")
-        free.append((limit - held) / 2**30)
-    if not free:  # not on Linux: at most all that the machine has
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-            free.append(pages / 2**30)
-    return min(free, default=float("inf"))
+def _set_memory_growth(growth: dict[Any, bool | None]) -> None:
+    import tensorflow as tf
+
+    for gpu, grows in growth.items():
+        # Refused for a GPU that is in use already, or that the program has divided.
+        with contextlib.suppress(RuntimeError, ValueError):
+            tf.config.experimental.set_memory_growth(gpu, grows)
 
 
-def _reclaimable(path: pathlib.Path) -> int:
-    """Return the bytes of cached files that a control group would give up."""
-    lines = (line.split() for line in path.read_text().splitlines())
-    return sum(int(value) for name, value in lines if name == "inactive_file")
+@contextlib.contextmanager
+def _without_retracing_warnings() -> Iterator[None]:
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    logger.addFilter(_not_about_retracing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_not_about_retracing)
 
 
-def _held_gib() -> float | None:
-    """Return what this process holds now, where the system tells."""
-    return _status_gib("VmRSS:")
+def _not_about_retracing(record: logging.LogRecord) -> bool:
+    # Each size of a run traces its graphs once, which TensorFlow takes for a mistake.
+    return "retracing" not in str(record.msg)

@@ -5,12 +5,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-fcntl: Any = None
-with contextlib.suppress(ImportError):  # not on Windows
-    import fcntl
-
 
 TEMPORARY = ".tfstyle-"  # how the names of unfinished files begin
 
@@ -65,29 +59,3 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     write_bytes(path, text.encode())
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against other processes; the system frees it if this one dies.
-
-    Raises:
-        ValueError: if another process holds it.
-    """
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"output {folder} is in use by another run; wait for it, or choose "
-                "another folder with --output"
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        yield
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""Work shared among the devices and processes that TensorFlow sees.
+"""Work divided among the devices and processes that TensorFlow sees.
 
 Several devices of one process form a `MirroredStrategy`. Where TF_CONFIG names several
 processes they form a `MultiWorkerMirroredStrategy`: each runs the same program in step
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.system import devices as device
+from tfstyle.system.cluster import worker, workers
+from tfstyle.system.devices import devices
 
 
 class Replicas:
@@ -39,7 +40,7 @@ class Replicas:
         shared: Sequence[Any],
         items: Sequence[tuple[Any, ...]],
     ) -> Iterator[tuple[int, Any]]:
-        """Yield the results for this process' share of the items, with their indices.
+        """Yield the index and result of each item that this process computes.
 
         Args:
             compiled: from `compile`.
@@ -64,13 +65,12 @@ class Replicas:
 
     def sum_over_processes(self, array: np.ndarray) -> np.ndarray:
         """Return the sum of all processes' arrays, the same in each of them."""
-        if len(device.workers()) < 2:
+        if len(workers()) < 2:
             return array
-        shares = iter([array])  # one of this process' replicas brings it, if several
+        own_arrays = iter([array])  # for the first replica; the others add zeros
 
         def take(context: Any) -> tf.Tensor:
-            share = next(shares, None)
-            return tf.constant(np.zeros_like(array) if share is None else share)
+            return tf.constant(next(own_arrays, np.zeros_like(array)))
 
         own = self.strategy.experimental_distribute_values_from_function(take)
         total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None)
@@ -78,16 +78,16 @@ class Replicas:
 
     def least(self, number: float) -> float:
         """Return the least of all processes' numbers."""
-        numbers = np.zeros(max(1, len(device.workers())))
-        numbers[device.worker()] = number
+        numbers = np.zeros(max(1, len(workers())))
+        numbers[worker()] = number
         return float(self.sum_over_processes(numbers).min())
 
 
 @functools.cache
 def all_replicas() -> Replicas:
     """Return the replicas on all devices and processes that TensorFlow sees."""
-    if len(device.workers()) > 1:
+    if len(workers()) > 1:
         return Replicas(tf.distribute.MultiWorkerMirroredStrategy())
-    if len(device.devices()) > 1:
-        return Replicas(tf.distribute.MirroredStrategy(device.devices()))
+    if len(devices()) > 1:
+        return Replicas(tf.distribute.MirroredStrategy(devices()))
     return Replicas()

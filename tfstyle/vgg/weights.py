@@ -4,6 +4,7 @@ import hashlib
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 BUNDLED = "vgg19_imagenet_notop_fp16.weights.h5"
 BUNDLED_SHA256 = "e497848bc64ecf40fe41ebb0f89152153577cccec8af79774576edd2d7c27095"
@@ -42,6 +43,19 @@ def weights_path(weights: str) -> Path:
     if weights != "bundled":  # whose checksum is compared
         _check_signature(path)
     return path
+
+
+def identity(weights: str) -> tuple[Any, ...]:
+    """Return what changes with the file that `extractor.weights` stands for.
+
+    Raises:
+        ValueError: as `weights_path`.
+    """
+    if weights in ("bundled", "imagenet"):
+        return (weights,)
+    path = weights_path(weights)
+    status = path.stat()
+    return str(path.absolute()), status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_signature(path: Path) -> None:

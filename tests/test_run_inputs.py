@@ -1,22 +1,12 @@
-"""tfstyle.engine.inputs: pictures are read and checked before anything expensive begins."""
+"""tfstyle.runs.inputs: pictures are read and checked before anything expensive."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tfstyle.config.schema import StyleConfig
-from tfstyle.engine.inputs import (
-    Inputs,
-    as_picture,
-    check_inputs,
-    checksums,
-    cover,
-    load_inputs,
-    load_start,
-    size_at,
-)
-from tfstyle.engine.schedule import Scale
-from tfstyle.images import Metadata, fit_size, load_image, save_image
+from tfstyle.config import StyleConfig
+from tfstyle.images import Metadata, load_image, save_image
+from tfstyle.runs.inputs import load_inputs, load_metadata
 
 ONE_LINE = r"\A[^\n]+\Z"
 
@@ -195,7 +185,6 @@ class TestLoadInputs:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
         config = self.with_pictures(picture, **{"memory.max_megapixels": 2e-3})
         assert load_inputs(config).start.shape == (40, 50, 3)
-        assert load_start(config).shape == (40, 50, 3)
 
     def test_a_reader_of_one_s_own_is_told_the_limit(self, picture):
         asked = []
@@ -209,7 +198,10 @@ class TestLoadInputs:
         assert asked == [("content.png", 7), ("a.png", 7), ("start.png", 7)]
 
     def test_a_plain_content_has_no_metadata(self, picture):
-        assert load_inputs(self.with_pictures(picture)).keep == Metadata()
+        assert load_metadata(self.with_pictures(picture)) == Metadata()
+
+    def test_arrays_have_no_metadata(self):
+        assert load_metadata(StyleConfig()) == Metadata()
 
     def test_metadata_are_those_of_the_content_and_the_config(self, picture):
         config = self.with_pictures(picture)
@@ -220,172 +212,10 @@ class TestLoadInputs:
         path = config.content.path
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
         half.save(path, exif=exif, dpi=(300, 300), icc_profile=srgb)
-        dated = load_inputs(config).keep
+        dated = load_metadata(config)
         assert (dated.alpha == 128).all()
         assert dated.dpi == pytest.approx((300, 300), rel=1e-3)
-        located = load_inputs(config.with_overrides({"output.location": True})).keep
+        located = load_metadata(config.with_overrides({"output.location": True}))
         assert len(located.exif) > len(dated.exif) > 0
-        colored = load_inputs(config.with_overrides({"output.profile": "content"})).keep
+        colored = load_metadata(config.with_overrides({"output.profile": "content"}))
         assert (dated.profile, colored.profile) == (b"", srgb)
-
-
-class TestCheckSizes:
-    def test_accepts_the_least_that_the_deepest_layer_needs(self):
-        config = make_config(size=16)
-        check_inputs(config, Inputs(noise(8, 16), [noise(16, 8)]))
-
-    @pytest.mark.parametrize(
-        ("inputs", "expected"),
-        [
-            (
-                Inputs(noise(5, 5), [noise(40, 40)]),
-                "the content picture has 5 x 5 pixels, but block4_conv1 needs at "
-                "least 8 x 8; use a larger picture",
-            ),
-            (
-                Inputs(noise(40, 40), [noise(7, 90)]),
-                "the style picture has 90 x 7 pixels, but block4_conv1 needs",
-            ),
-        ],
-    )
-    def test_refuses_small_pictures(self, inputs, expected):
-        assert expected in complaint(check_inputs, make_config(), inputs)
-
-    def test_refuses_extreme_ratios_at_the_coarsest_size(self):
-        config = make_config(**{"size": 512, "pyramid.min_size": 64})
-        strip = Inputs(noise(40, 400), [noise(40, 40)])
-        line = complaint(check_inputs, config, strip)
-        assert "64 x 6 pixels at the coarsest size" in line
-        assert "raise pyramid.min_size" in line
-        larger = config.with_overrides({"pyramid.min_size": 80})
-        check_inputs(larger, strip)
-
-    def test_refuses_styles_that_their_scale_makes_too_small(self):
-        config = make_config(styles=[{"path": "dots.png", "scale": 0.1}])
-        line = complaint(check_inputs, config, Inputs(noise(40, 40), [noise(40, 40)]))
-        assert "the style picture dots.png is 6 x 6 pixels" in line
-
-    def test_only_layers_with_a_weight_count(self):
-        config = make_config(**{"objective.content_weight": 0})
-        check_inputs(config, Inputs(noise(5, 5), [noise(1, 9)]))
-
-    def test_without_layers_any_size_will_do(self):
-        config = make_config(
-            **{"objective.content_weight": 0, "objective.style_weight": 0}
-        )
-        check_inputs(config, Inputs(noise(1, 1), [noise(1, 1)]))
-
-
-class TestChecksums:
-    def test_name_each_picture_that_is_a_file(self):
-        config = make_config(
-            **{
-                "content.path": "a.png",
-                "styles": [{"path": "b.png"}, {"path": "c.png"}],
-                "init": "d.png",
-            }
-        )
-        styles = [noise(6, 6), noise(7, 6)]
-        found = checksums(Inputs(noise(5, 6), styles, noise(8, 6)))
-        assert list(found) == ["content", "init", "styles.0", "styles.1"]
-        assert len(set(found.values())) == 4
-        config = config.with_overrides({"init": "noise"})
-        found = checksums(Inputs(noise(5, 6), styles))
-        assert list(found) == ["content", "styles.0", "styles.1"]
-
-    def test_one_pixel_makes_another(self):
-        before, after = noise(5, 6), noise(5, 6)
-        after[4, 5, 2] += 1e-4
-        assert checksums(Inputs(before, [])) == checksums(Inputs(before.copy(), []))
-        assert checksums(Inputs(before, [])) != checksums(Inputs(after, []))
-
-
-class TestAsPicture:
-    def test_reads_files(self, content_path):
-        assert as_picture(content_path).shape == (300, 451, 3)
-        assert as_picture(str(content_path)).dtype == np.float32
-
-    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-    def test_takes_floats_in_zero_to_one(self, dtype):
-        array = np.linspace(0, 1, 4 * 5 * 3).reshape(4, 5, 3).astype(dtype)
-        picture = as_picture(array)
-        assert picture.dtype == np.float32
-        np.testing.assert_array_equal(picture, array.astype(np.float32))
-
-    def test_reads_no_larger_files_than_told(self, content_path):
-        line = complaint(as_picture, content_path, 0.1)
-        assert "it has 0.1353 megapixels; expected at most 0.1" in line
-
-    def test_takes_nested_lists(self):
-        np.testing.assert_array_equal(as_picture([[[0.0, 0.5, 1.0]]]), [[[0, 0.5, 1]]])
-
-    @pytest.mark.parametrize(
-        "shape", [(), (4,), (4, 5), (4, 5, 1), (4, 5, 4), (1, 4, 5, 3), (0, 5, 3)]
-    )
-    def test_refuses_other_shapes(self, shape):
-        line = complaint(as_picture, np.zeros(shape))
-        assert f"shape {shape} came, (height, width, 3) is expected" in line
-        assert "without a batch axis or alpha" in line
-
-    @pytest.mark.parametrize(
-        ("array", "came"),
-        [
-            (np.zeros((4, 4, 3), np.uint8), "uint8 from 0 to 0"),
-            (np.full((4, 4, 3), 255.0), "float64 from 255.0 to 255.0"),
-            (np.full((4, 4, 3), -0.1, np.float32), "float32 from -0.1"),
-        ],
-    )
-    def test_refuses_other_values(self, array, came):
-        line = complaint(as_picture, array)
-        assert f"a picture of {came}" in line
-        assert "floats in [0, 1] are expected" in line
-
-    def test_one_bad_pixel_is_enough(self):
-        array = noise(4, 4)
-        array[3, 2, 1] = np.nan
-        assert "NaN or infinite pixels" in complaint(as_picture, array)
-        array[3, 2, 1] = np.inf
-        assert "NaN or infinite pixels" in complaint(as_picture, array)
-        array[3, 2, 1] = 1.01
-        assert "floats in [0, 1]" in complaint(as_picture, array)
-
-    def test_refuses_other_things(self):
-        assert "shape () came" in complaint(as_picture, None)
-
-
-class TestSizeAt:
-    @pytest.mark.parametrize(
-        ("shape", "factor", "expected"),
-        [
-            ((30, 40), 1.0, (48, 64)),
-            ((40, 30), 1.5, (96, 72)),
-            ((9, 900), 0.5, (1, 32)),
-        ],
-    )
-    def test_scales_the_long_side(self, shape, factor, expected):
-        assert size_at(Scale(64, 1), noise(*shape), factor) == expected
-
-
-class TestCover:
-    @pytest.mark.parametrize("size", [(8, 8), (16, 6), (6, 16), (40, 30), (1, 90)])
-    def test_fills_the_size(self, size):
-        covered = cover(noise(20, 30), *size)
-        assert covered.shape == (*size, 3)
-        assert covered.dtype == np.float32
-
-    def test_cuts_the_same_from_both_ends(self):
-        picture = np.zeros((10, 30, 3), np.float32)
-        picture[:, 10:20] = 1
-        np.testing.assert_array_equal(cover(picture, 10, 10), np.ones((10, 10, 3)))
-
-    def test_keeps_the_ratio(self):
-        y, x = np.mgrid[:60, :40]
-        disc = (np.hypot(y - 29.5, x - 19.5) < 6).astype(np.float32)
-        covered = cover(np.repeat(disc[..., None], 3, axis=-1), 50, 80)[..., 0] > 0.5
-        assert covered.any(axis=0).sum() == pytest.approx(24, abs=1)  # 40 wide to 80
-        assert covered.any(axis=1).sum() == pytest.approx(24, abs=1)
-
-    def test_of_the_same_ratio_is_a_resize(self):
-        picture = noise(20, 30)
-        assert cover(picture, 10, 15).shape[:2] == fit_size(20, 30, 15)
-        np.testing.assert_array_equal(cover(picture, 20, 30), picture)

@@ -1,13 +1,11 @@
-"""What fits is computed the fastest way; what does not is refused, with a way out."""
+"""tfstyle.engine.plan: what fits is computed the fastest way; the rest is refused."""
 
 import re
 
 import pytest
 
-from tfstyle.config.loading import load_config
-from tfstyle.config.schema import StyleConfig
+from tfstyle.config import StyleConfig, load_config
 from tfstyle.engine.plan import Sizes, at_once, halo, make_plan
-from tfstyle.system import devices as device
 
 
 def plan(side, limit_gib, devices=1, precision="bfloat16", styles=(), **overrides):
@@ -115,61 +113,16 @@ class TestEstimate:
         assert sizes == Sizes(200, 300, ((150, 100),), 7)
 
     @pytest.mark.parametrize("layer", ["block1_conv1", "block3_pool", "block5_conv4"])
-    def test_the_halo_is_that_of_the_network(self, layer):
-        from tfstyle.vgg.extractor import tile_network, vgg19
+    def test_the_halo_is_that_of_the_network(self, vgg, layer):
+        from tfstyle.vgg.tiles import tile_network
 
-        assert halo([layer]) == tile_network(vgg19([layer]), [layer]).halo
+        assert halo([layer]) == tile_network(vgg, [layer]).halo
 
     @pytest.mark.parametrize("size", [(505, 389), (600, 399), (1030, 200), (64, 900)])
     def test_the_network_sees_a_tile_at_once(self, size):
-        from tfstyle.objective.tiled import cut_tiles
+        from tfstyle.objective.cutting import cut_tiles
 
         layers = ["block5_conv1"]
         crops = [tile.crop for tile in cut_tiles(*size, 256, halo(layers), 16)]
         largest = max(height * width for _, _, height, width in crops)
         assert largest == pytest.approx(at_once(*size, 256, layers), rel=0.06)
-
-
-class TestLimit:
-    def test_what_is_given(self):
-        assert device.memory_limit_gib(3.5) == 3.5
-
-    def test_a_share_of_what_the_machine_has(self):
-        assert 0.1 < device.memory_limit_gib() < 1e4
-
-    def test_of_the_fullest_gpu(self, monkeypatch, tmp_path):
-        import tensorflow as tf
-
-        tool = tmp_path / "nvidia-smi"
-        tool.write_text("#!/bin/sh\necho 20480 MiB\necho 10240 MiB\n")
-        tool.chmod(0o755)
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        assert device.memory_limit_gib() == pytest.approx(8)
-        tool.write_text("#!/bin/sh\necho no driver; exit 9\n")
-        assert device.memory_limit_gib() != pytest.approx(8)
-
-
-class TestWorkers:
-    def test_one_process_alone(self, monkeypatch):
-        monkeypatch.delenv("TF_CONFIG", raising=False)
-        assert (device.workers(), device.worker()) == ([], 0)
-
-    def test_one_of_two(self, monkeypatch):
-        text = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"index": 1}}'
-        monkeypatch.setenv("TF_CONFIG", text)
-        assert (device.workers(), device.worker()) == (["a:1", "b:1"], 1)
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            *("{", "[1]", "5", '{"cluster": 5}', '{"task": {"index": "x"}}'),
-            '{"cluster": {"worker": ["a:1"]}, "task": {"index": 1}}',
-            '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"index": 0}}',
-            '{"cluster": {"worker": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
-        ],
-    )
-    def test_refused(self, monkeypatch, text):
-        monkeypatch.setenv("TF_CONFIG", text)
-        with pytest.raises(ValueError, match="TF_CONFIG"):
-            device.worker()

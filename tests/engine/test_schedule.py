@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from tfstyle.config.schema import Pyramid
-from tfstyle.engine import schedule as pyramid
+import tfstyle.engine.schedule
+from tfstyle.config import Pyramid
 from tfstyle.engine.schedule import Scale, schedule
 
 
@@ -77,5 +77,5 @@ def test_steps_count_from_the_coarsest_and_the_last_repeats(steps, expected):
 
 
 def test_the_example_in_the_docstring():
-    failed, tried = doctest.testmod(pyramid)
+    failed, tried = doctest.testmod(tfstyle.engine.schedule)
     assert failed == 0 < tried

@@ -1,0 +1,1 @@
+"""The measurements of scripts/benchmark.py and scripts/benchmark_tiles.py."""
