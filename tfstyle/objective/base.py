@@ -64,7 +64,7 @@ class Objective(ABC):
         of_content = [t for g in self.groups if g.source == "content" for t in g.terms]
         sources = {
             "content": iter(self.keep(content, of_content)),
-            "style": iter(_mixed(len(self.style_terms), styles)),
+            "style": iter(_mixed(self.style_terms, styles)),
         }
         parts = [next(sources[g.source]) for g in self.groups for _ in g.terms]
         self.targets = [
@@ -107,8 +107,11 @@ class Objective(ABC):
         return True
 
 
-def _mixed(group: Group, styles: Sequence[tuple[list[Parts], float]]) -> list[Parts]:
+def _mixed(
+    terms: Sequence[Term], styles: Sequence[tuple[list[Parts], float]]
+) -> list[Parts]:
+    """Return for each of the style terms what all styles have as one."""
     return [
         term.mix([(parts[index], weight) for parts, weight in styles])
-        for index, term in enumerate(group.terms)
+        for index, term in enumerate(terms)
     ]
