@@ -27,14 +27,13 @@ def smoke_losses():
 
     In float32, whatever the machine is best at.
     """
-    from tfstyle.config.loading import load_config
-    from tfstyle.engine.inputs import load_inputs
-    from tfstyle.engine.loop import optimize
+    from tfstyle.api import transfer
+    from tfstyle.config import load_config
+    from tfstyle.runs.inputs import load_inputs
 
     config = load_config(ROOT / "configs/smoke.yaml")
     config = config.with_overrides({"precision": "float32"})
-    steps = optimize(config, load_inputs(config))
-    return [rounded(step.losses._asdict()) for step in steps]
+    return [rounded(step.losses) for step in transfer(config, load_inputs(config))]
 
 
 def mean_features(network):

@@ -86,7 +86,9 @@ def moments_loss(formulation, f, styles):
     variance = sum(w * (s.var(0) + (s.mean(0) - target_mean) ** 2) for s, w in styles)
     target_deviation = np.sqrt(variance + 1e-6)
     deviation = np.sqrt(f.var(0) + 1e-6)
-    error = np.mean((f.mean(0) - target_mean) ** 2 + (deviation - target_deviation) ** 2)
+    error = np.mean(
+        (f.mean(0) - target_mean) ** 2 + (deviation - target_deviation) ** 2
+    )
     if formulation in ("mean", "paper"):
         return error
     return error / np.mean(target_mean**2 + target_deviation**2)

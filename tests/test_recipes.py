@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_runs import make_inputs
 
-from tfstyle.config.loading import load_config
-from tfstyle.engine.stage import make_network
+from tfstyle.config import load_config
+from tfstyle.engine.context import Context
 from tfstyle.images import resize
-from tfstyle.objective.whole import Objective, measure_targets
 from tfstyle.vgg.weights import bundled_file, weights_path
 
 STYLE_LAYERS = [f"block{block}_conv1" for block in range(1, 6)]
@@ -77,21 +77,22 @@ def pictures(photo, painting):
     )
 
 
-def our_terms(config, image, content, style):
+@pytest.fixture
+def our_terms(real_kept):
     """Return content, style and variation as they enter the total, and the total."""
 
-    def tensor(picture):
-        return tf.constant(np.ascontiguousarray(picture)[None])
+    def measure(config, image, content, style):
+        config = config.with_overrides({"size": max(content.shape)})
+        context = Context(config, make_inputs(content, style), "float32")
+        (scale,) = context.scales
+        objective = real_kept.objective(context, scale, context.plan(scale))
+        real_kept.trim()
+        options = config.objective
+        weights = options.content_weight, options.style_weight, options.tv_weight
+        total, *each = objective.losses(tf.constant(image[None])).values()
+        return [*np.multiply(weights, each), total]
 
-    network, options = make_network(config, "float32"), config.objective
-    targets = measure_targets(network, options, tensor(content), [(tensor(style), 1.0)])
-    losses = Objective(network, options, targets).losses(tensor(image))
-    return [
-        options.content_weight * losses.content,
-        options.style_weight * losses.style,
-        options.tv_weight * losses.variation,
-        losses.total,
-    ]
+    return measure
 
 
 def variation(image, scale=1.0):
@@ -108,7 +109,7 @@ def assert_terms(found, content, style, smoothness):
 # The formulas
 
 
-def test_paper(configs, pictures, average_pooled):
+def test_paper(configs, pictures, average_pooled, our_terms):
     """Gatys, Ecker & Bethge (2016), eq. 1-7, with alpha / beta = 1e-4."""
     means = dict(np.load(bundled_file("vgg19_mean_activations.npz")))
 
@@ -133,7 +134,7 @@ def test_paper(configs, pictures, average_pooled):
     assert_terms(found, alpha * content, beta * style, 0)
 
 
-def test_neural_style(configs, pictures, max_pooled):
+def test_neural_style(configs, pictures, max_pooled, our_terms):
     """Johnson's neural-style, in its PyTorch port: pixels of 0..255, means of squares.
 
     The Gram matrix F Fᵀ is divided by the number of elements of F.
@@ -152,7 +153,7 @@ def test_neural_style(configs, pictures, max_pooled):
     assert_terms(found, content, style, smoothness)
 
 
-def test_tutorial(configs, pictures, max_pooled):
+def test_tutorial(configs, pictures, max_pooled, our_terms):
     """TensorFlow's tutorial: a mean over its five style layers, a sum for variation."""
     f, p, s = map(max_pooled, (pictures.image, pictures.content, pictures.style))
     content = 1e4 * np.mean((f["block5_conv2"] - p["block5_conv2"]) ** 2)

@@ -102,9 +102,7 @@ class TestFeatures:
             return 0.7 * content_loss(formulation, values, target)
 
         def loss(values):
-            return distance(
-                Features(LAYER, 0.7, formulation), values, float32(target)
-            )
+            return distance(Features(LAYER, 0.7, formulation), values, float32(target))
 
         found = loss(float32(features))
         assert found.shape == ()

@@ -1,39 +1,26 @@
-"""tfstyle.vgg.extractor: the very network of Keras, and one-line errors for bad weights."""
-
-import shutil
+"""tfstyle.vgg.extractor: the very network of Keras, cut where it is asked for."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.images import load_image, resize
+import tfstyle
+from tfstyle.engine.kept import Kept
 from tfstyle.vgg import extractor
-from tfstyle.vgg.extractor import load_vgg19, mean_activations, vgg19
-from tfstyle.vgg.layers import VGG19_LAYERS, min_side
-from tfstyle.vgg.weights import weights_path
+from tfstyle.vgg.extractor import cut, pretrained, vgg19
+from tfstyle.vgg.layers import LAYERS, VGG19_LAYERS
 
-CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 CONVOLUTIONS = [name for name in VGG19_LAYERS if "conv" in name]
-HALF = 2.0**-11  # the relative precision of the bundled float16 kernels
 
 
 @pytest.fixture
 def no_reading(monkeypatch, loaded):
-    """Let `vgg19` share one loaded network; not for `normalized`, which changes it."""
+    """Let `vgg19` have one loaded network; not for `normalized`, which changes it."""
     monkeypatch.setattr(extractor, "load_vgg19", lambda weights: loaded)
 
 
 # The network
-
-
-def test_weights_are_those_of_imagenet(loaded):
-    kernel, bias = loaded.get_layer("block1_conv1").get_weights()
-    assert kernel.shape == (3, 3, 3, 64)
-    np.testing.assert_allclose(
-        kernel[0, 0, :, 0], [0.34119526, 0.46418375, 0.39416707], rtol=HALF
-    )
-    np.testing.assert_allclose(bias[:3], [0.7301776, 0.06493629, 0.03428847], rtol=1e-6)
 
 
 def test_first_layer_is_a_convolution_of_bgr_pixels_without_their_means(vgg, random):
@@ -54,9 +41,8 @@ def test_every_layer_has_its_shape(vgg, random):
     features = vgg(random.random((1, 37, 70, 3), np.float32))
     assert list(features) == list(VGG19_LAYERS)
     for name, values in features.items():
-        shrunk = min_side(name)
-        channels = CHANNELS[int(name[len("block")])]
-        assert values.shape == (1, 37 // shrunk, 70 // shrunk, channels), name
+        stride, channels = LAYERS[name].stride, LAYERS[name].channels
+        assert values.shape == (1, 37 // stride, 70 // stride, channels), name
         assert np.abs(values).max() > 0, name
 
 
@@ -114,49 +100,6 @@ def test_poolings_differ_only_below_the_first(photo):
     assert difference.mean() > 0.05 * np.mean(average["block2_conv1"])
 
 
-# Normalized filters
-
-
-@pytest.mark.parametrize("pooling", ["avg", "max"])
-def test_normalized_features_are_the_plain_ones_by_their_means(pooling, photo):
-    plain = vgg19(VGG19_LAYERS, pooling=pooling)(photo[None])
-    normalized = vgg19(VGG19_LAYERS, pooling=pooling, normalized=True)(photo[None])
-    means = mean_activations()
-    assert sorted(means) == sorted(CONVOLUTIONS)
-    mean = None
-    for name in VGG19_LAYERS:
-        mean = means.get(name, mean)  # a pooling has its convolution's
-        np.testing.assert_allclose(
-            normalized[name] * mean,
-            plain[name],
-            rtol=1e-4,
-            atol=1e-4 * np.max(plain[name]),
-            err_msg=name,
-        )
-
-
-def test_normalized_features_are_one_on_average(content_path):
-    network = vgg19(CONVOLUTIONS, pooling="max", normalized=True)
-    # Nearly as large as when the means were measured: small pictures are busier.
-    coffee = resize(load_image(content_path.with_name("coffee.png")), 267, 400)
-    for name, values in network(coffee[None]).items():
-        assert 0.5 < np.mean(values) < 2, name
-
-
-def test_a_channel_that_never_fires_keeps_its_scale(loaded):
-    network = keras.models.clone_model(loaded)
-    network.set_weights(loaded.get_weights())
-    means = {name: np.ones(1) for name in CONVOLUTIONS}
-    means["block1_conv1"] = np.array([0.0, *[2.0] * 63])
-    extractor.normalize(network, means)
-    (kernel, bias), (before, bias_before) = (
-        each.get_layer("block1_conv1").get_weights() for each in (network, loaded)
-    )
-    np.testing.assert_array_equal(kernel[..., 0], before[..., 0])
-    np.testing.assert_array_equal(kernel[..., 1], before[..., 1] / 2)
-    np.testing.assert_array_equal(bias[1:], bias_before[1:] / 2)
-
-
 # Precision
 
 
@@ -194,120 +137,77 @@ def test_no_layer_at_all():
         vgg19([])
 
 
-# Weights that cannot be
+# Several extractors of one network
 
 
-def assert_refused(weights, *words):
-    """Expect one line that names the file and the way out."""
-    with pytest.raises(ValueError, match="weights") as caught:
-        load_vgg19(str(weights))
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message, message
+@pytest.fixture(scope="module")
+def whole_network():
+    return pretrained()
+
+
+def test_extractors_have_their_weights_in_common(whole_network):
+    shallow = cut(whole_network, ["block1_conv1"])
+    deep = cut(whole_network, ["block2_conv1"], pooling="max")
+    kernels = [
+        each.get_layer("block1_conv1").kernel for each in (shallow, deep, whole_network)
+    ]
+    assert kernels[0] is kernels[1] is kernels[2]
+
+
+@pytest.mark.parametrize("pooling", ["avg", "max"])
+def test_an_extractor_is_as_good_as_one_of_its_own(pooling, whole_network, photo):
+    """Whatever else was cut from the same network before."""
+    for before in ("max", "avg"):
+        cut(whole_network, ["block2_pool"], before)
+    layers = ["block1_pool", "block3_conv1"]
+    found = cut(whole_network, layers, pooling)(photo[None])
+    expected = vgg19(layers, pooling=pooling)(photo[None])
+    assert found.keys() == expected.keys()
+    for name, features in expected.items():
+        np.testing.assert_array_equal(found[name], features)
+
+
+# Where the process puts channels first
 
 
 @pytest.fixture
-def bundled():
-    return weights_path("bundled")
+def channels_first():
+    """Let this be Keras' own setting for a test."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format(before)
 
 
-@pytest.fixture
-def bundle(monkeypatch, tmp_path):
-    """The folder of the bundled weights, for a test to spoil."""
-    monkeypatch.setattr("tfstyle.vgg.weights.files", lambda package: tmp_path)
-    (tmp_path / "data").mkdir()
-    return tmp_path / "data"
+@pytest.mark.usefixtures("channels_first")
+def test_channels_are_last_whatever_the_process_has_set(vgg, photo):
+    layers = ["block1_conv1", "block1_pool", "block3_conv1"]
+    found = vgg19(layers)(photo[None])
+    assert keras.config.image_data_format() == "channels_first"
+    expected = vgg(photo[None])
+    for name in layers:
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
-def test_missing_weights(tmp_path):
-    path = tmp_path / "none.weights.h5"
-    assert_refused(path, str(path), "no such file", "extractor.weights=bundled")
+@pytest.mark.usefixtures("channels_first")
+def test_stylize_works_and_leaves_the_setting(photo, painting, monkeypatch):
+    options = {
+        "size": 48,
+        "pyramid": {"min_size": None, "steps": [2]},
+        "optimizer.history": 2,
+        "precision": "float32",
+    }
+    images, seen = [], []
 
+    def look(step):
+        seen.append(keras.config.image_data_format())
 
-def test_a_folder_of_weights(tmp_path):
-    assert_refused(tmp_path, str(tmp_path), "extractor.weights=bundled")
-
-
-@pytest.mark.filterwarnings("ignore")  # a warning alone would stop no user
-@pytest.mark.parametrize("name", ["cut.weights.h5", "cut.h5"])
-def test_truncated_weights(name, bundled, tmp_path):
-    path = tmp_path / name
-    path.write_bytes(bundled.read_bytes()[:1_000_000])
-    assert_refused(path, str(path), "Keras' VGG19", "extractor.weights=bundled")
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("content", ["not weights at all\n", ""])
-def test_a_text_file_as_weights(content, tmp_path):
-    path = tmp_path / "text.weights.h5"
-    path.write_text(content)
-    assert_refused(path, str(path), "Keras' VGG19", "extractor.weights=bundled")
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
-def test_weights_of_another_network(suffix, tiny_network, tmp_path):
-    path = tmp_path / f"tiny{suffix}"
-    if suffix == ".h5":
-        tiny_network.save(path)
-    else:
-        tiny_network.save_weights(path)
-    assert_refused(path, str(path), "Keras' VGG19", "extractor.weights=bundled")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_weights_of_vgg16(tmp_path):
-    # The likeliest mistake: its first four convolutions have the same shapes.
-    path = tmp_path / "vgg16.weights.h5"
-    keras.applications.VGG16(include_top=False, weights=None).save_weights(path)
-    assert_refused(path, str(path), "Keras' VGG19", "extractor.weights=bundled")
-
-
-def test_weights_of_an_unknown_kind(bundled, tmp_path):
-    path = tmp_path / "vgg19.npz"
-    shutil.copy(bundled, path)
-    assert_refused(path, str(path), ".weights.h5", "extractor.weights=bundled")
-
-
-def test_a_copy_of_the_bundled_weights_is_welcome(bundled, loaded, tmp_path):
-    path = tmp_path / "copy.weights.h5"
-    shutil.copy(bundled, path)
-    for mine, theirs in zip(
-        load_vgg19(str(path)).get_weights(), loaded.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(mine, theirs)
-
-
-def test_damaged_bundled_weights(bundled, bundle):
-    data = bytearray(bundled.read_bytes())
-    data[len(data) // 2] ^= 1  # one bit
-    path = bundle / bundled.name
-    path.write_bytes(data)
-    assert_refused("bundled", str(path), "damaged", "install tfstyle again")
-
-
-def test_missing_bundled_weights(bundle):
-    assert_refused("bundled", str(bundle), "no such file", "install tfstyle again")
-
-
-def test_a_download_that_fails_points_at_the_bundled_weights(monkeypatch):
-    def unreachable(*_, **__):
-        raise OSError("URL fetch failure:\n[Errno 111] Connection refused")
-
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", unreachable)
-    assert_refused("imagenet", "Connection refused", "extractor.weights=bundled")
-
-
-def test_a_download_that_succeeds_is_loaded(monkeypatch, bundled, loaded):
-    asked = []
-
-    def get_file(name, *_, cache_subdir, **__):
-        asked.append(f"{cache_subdir}/{name}")
-        return str(bundled)
-
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
-    network = load_vgg19("imagenet")
-    assert weights_path("imagenet").as_posix().endswith(asked[0])
-    for mine, theirs in zip(network.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for order in ("channels_first", "channels_last"):
+        keras.config.set_image_data_format(order)
+        kept = Kept()  # nothing that was built before
+        monkeypatch.setattr("tfstyle.api._shared", lambda kept=kept: kept)
+        result = tfstyle.stylize(photo, painting, on_step=look, **options)
+        images.append(result.image)
+        assert keras.config.image_data_format() == order
+    assert seen == ["channels_first"] * 3 + ["channels_last"] * 3
+    np.testing.assert_array_equal(*images)

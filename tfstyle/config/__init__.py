@@ -5,18 +5,12 @@ no TensorFlow, so a mistake is reported within a fraction of a second.
 """
 
 from tfstyle.config.loading import load_config, locate, locate_paths, parse_override
-from tfstyle.config.schema import (
-    STARTS,
-    STYLE_LOSSES,
-    Extractor,
-    Objective,
-    Optimizer,
-    Pyramid,
-    Section,
-    StyleConfig,
-)
+from tfstyle.config.objective import CONTENT_LOSSES, STYLE_LOSSES, Objective
+from tfstyle.config.schema import STARTS, Extractor, Optimizer, Pyramid, StyleConfig
+from tfstyle.config.types import Section
 
 __all__ = [
+    "CONTENT_LOSSES",
     "STARTS",
     "STYLE_LOSSES",
     "Extractor",

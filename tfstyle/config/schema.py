@@ -5,115 +5,26 @@ This module imports no TensorFlow, so a mistake is reported within a fraction of
 second.
 """
 
-import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError
 
 from tfstyle.config.messages import explain, short
-from tfstyle.errors import nearest
-from tfstyle.vgg.layers import VGG19_LAYERS
-
-
-def _number(value: Any) -> Any:
-    """Read "1e4" as a number: to YAML 1.1 it is a string, and `true` is no number."""
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            raise ValueError("a number is needed") from None
-    return value
-
-
-def _file(value: Any) -> Any:
-    """Take what names a file as Python's own functions do; ~ is the home folder.
-
-    Raises:
-        ValueError: if it is empty, or has characters that are in no file's name.
-    """
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    if isinstance(value, str):
-        value = os.path.expanduser(value)
-        try:
-            possible = value and b"\0" not in os.fsencode(value)
-        except UnicodeEncodeError:
-            possible = False
-        if not possible:
-            raise ValueError("no file can have this name; give a path")
-    return value
-
-
-def _tile(value: Any) -> Any:
-    """Read what YAML 1.1 takes for false as the word that was written."""
-    if value is False:
-        return "off"
-    if value in ("auto", "off"):
-        return value
-    try:
-        side = _number(value)
-        if side == int(side) and 64 <= side <= 16384:
-            return int(side)
-    except (OverflowError, TypeError, ValueError):
-        pass
-    raise ValueError("it should be auto, off, or 64 to 16384 pixels")
-
-
-def _layer(name: str) -> str:
-    if name not in VGG19_LAYERS:
-        way = nearest(name, VGG19_LAYERS) or "; see block1_conv1 ... block5_pool"
-        if name.partition(":")[0] in VGG19_LAYERS:
-            way = "; YAML wants a space after the colon, as in {block4_conv2: 1}"
-        raise ValueError(f"{short(name)} is no layer of VGG19{way}")
-    return name
-
-
-STYLE_LOSSES = ["gram", "moments"]
-"""What style may be matched by; the formulas are in `tfstyle.objective.terms`."""
-
-
-def _style_loss(name: str) -> str:
-    if name not in STYLE_LOSSES:
-        known = ", ".join(STYLE_LOSSES)
-        raise ValueError(f"it should be one of {known}{nearest(name, STYLE_LOSSES)}")
-    return name
-
-
-Float = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Integer = Annotated[int, BeforeValidator(_number)]
-Weight = Annotated[Float, Field(ge=0)]
-File = Annotated[str, BeforeValidator(_file)]
-Tile = Annotated[Literal["auto", "off"] | int, BeforeValidator(_tile)]
-StyleLoss = Annotated[str, AfterValidator(_style_loss)]
-Layers = dict[Annotated[str, AfterValidator(_layer)], Weight]
-
-
-class Section(BaseModel):
-    """A group of keys: unknown ones are errors, and nothing changes once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from tfstyle.config.objective import Objective
+from tfstyle.config.types import File, Float, Integer, Section, Tile, Weight
 
 
 class Content(Section):
-    """The picture whose arrangement is kept."""
+    """The content image, whose arrangement is kept."""
 
     path: File | None = None
+    recolor: bool = False
 
 
 class Style(Section):
-    """One of the pictures whose manner is taken."""
+    """A style image: one of those whose style is taken."""
 
     path: File | None = None
     weight: Annotated[Float, Field(gt=0)] = 1.0
@@ -126,59 +37,7 @@ class Extractor(Section):
     weights: File = "bundled"
     pooling: Literal["avg", "max"] = "avg"
     normalized: bool = False
-
-
-class Objective(Section):
-    """What is minimised; see `tfstyle.objective.whole`."""
-
-    formulation: Literal["relative", "mean", "paper"] = "relative"
-    content_weight: Weight = 1.0
-    content_layers: Annotated[Layers, Field(examples=["{block4_conv2: 1}"])] = {
-        "block4_conv2": 1.0
-    }
-    style_weight: Weight = 20.0
-    style_layers: Annotated[Layers, Field(examples=["{block1_conv1: 1}"])] = {
-        f"block{block}_conv1": 0.2 for block in range(1, 6)
-    }
-    style_loss: StyleLoss = "gram"
-    tv_weight: Weight = 1.0
-    tv_reduction: Literal["auto", "mean", "sum"] = "auto"
-
-    @model_validator(mode="after")
-    def _something_to_minimize(self) -> Self:
-        if not self.layers and not self.tv_weight:
-            raise ValueError(
-                "all weights are zero, so there is nothing to minimise; set "
-                "content_weight, style_weight or tv_weight above 0, with layers"
-            )
-        return self
-
-    @property
-    def active_content(self) -> dict[str, float]:
-        """The content layers that count: both weights are above zero."""
-        return _active(self.content_weight, self.content_layers)
-
-    @property
-    def active_style(self) -> dict[str, float]:
-        """The style layers that count."""
-        return _active(self.style_weight, self.style_layers)
-
-    @property
-    def layers(self) -> list[str]:
-        """The layers that count, from shallow to deep."""
-        wanted = self.active_content | self.active_style
-        return [name for name in VGG19_LAYERS if name in wanted]
-
-    @property
-    def sums_variation(self) -> bool:
-        """Whether the variation is a sum over pixels, as in `paper`, or a mean."""
-        if self.tv_reduction == "auto":
-            return self.formulation == "paper"
-        return self.tv_reduction == "sum"
-
-
-def _active(weight: float, layers: Mapping[str, float]) -> dict[str, float]:
-    return {name: each for name, each in layers.items() if weight * each > 0}
+    padding: Literal["mirror", "zeros"] = "zeros"
 
 
 class Optimizer(Section):
@@ -202,6 +61,7 @@ class Pyramid(Section):
         list[Annotated[Integer, Field(ge=1, le=1_000_000)]],
         Field(min_length=1, examples=["[100, 60]"]),
     ] = [100, 60, 40]
+    details: Annotated[Float, Field(ge=0, le=1)] = 1.0
 
 
 class Memory(Section):

@@ -11,6 +11,7 @@ from tfstyle.engine.inputs import Inputs, ScaledInputs
 from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.engine.state import State
+from tfstyle.images import ColorMap, color_map
 from tfstyle.system.memory import memory_limit_gib
 from tfstyle.system.precision import fastest_precision
 from tfstyle.system.replicas import all_replicas
@@ -32,7 +33,16 @@ class Context:
 
     def scaled(self, scale: Scale) -> ScaledInputs:
         """Return the pictures of a size."""
-        return ScaledInputs(self.config, self.inputs, scale)
+        return ScaledInputs(self.config, self.inputs, scale, self.colors)
+
+    @functools.cached_property
+    def colors(self) -> ColorMap | None:
+        """What gives the content image the styles' colors, if that is wanted."""
+        config, styles = self.config, self.inputs.styles
+        if not (config.content.recolor and config.objective.needs_style and styles):
+            return None
+        weights = [style.weight for style in config.styles]
+        return color_map(self.inputs.content, styles, weights)
 
     def plan(self, scale: Scale) -> Plan:
         """Choose how a size is computed within the memory; see `tfstyle.engine.plan`.

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.schedule import Scale, schedule
-from tfstyle.images import Picture, fit_size, resize
+from tfstyle.images import ColorMap, Picture, fit_size, resize
 from tfstyle.vgg.layers import layer
 
 
@@ -40,6 +40,7 @@ class ScaledInputs:
     config: StyleConfig
     inputs: Inputs
     scale: Scale
+    colors: ColorMap | None = None  # for the content image
 
     @property
     def size(self) -> tuple[int, int]:
@@ -48,8 +49,9 @@ class ScaledInputs:
 
     @functools.cached_property
     def content(self) -> Picture:
-        """The content image."""
-        return resize(self.inputs.content, *self.size)
+        """The content image, in the style's colors if it is to be recolored."""
+        content = resize(self.inputs.content, *self.size)
+        return self.colors(content) if self.colors else content
 
     @property
     def style_sizes(self) -> list[tuple[int, int]]:
@@ -74,7 +76,7 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
             f"styles has {len(config.styles)} entries for {len(inputs.styles)} style "
             "pictures; give one for each"
         )
-    needs_style = config.objective.style_weight > 0 or config.init == "style"
+    needs_style = config.objective.needs_style or config.init == "style"
     if needs_style and not inputs.styles:
         raise ValueError(
             "no style picture; give --style PATH or set styles, or do without: "

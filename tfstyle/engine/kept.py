@@ -5,7 +5,7 @@ depends on, and bounded: what was not used for longest is dropped.
 """
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -18,7 +18,13 @@ from tfstyle.engine.plan import Plan
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import Picture
 from tfstyle.objective.base import Objective
-from tfstyle.objective.groups import Groups, compile_groups, kinds_of
+from tfstyle.objective.groups import (
+    Groups,
+    compile_groups,
+    kinds_of,
+    layers_of,
+    terms_of,
+)
 from tfstyle.objective.terms import Parts
 from tfstyle.objective.tiled import OnTile, Tiled, TiledGraphs
 from tfstyle.objective.whole import Whole, whole_graph
@@ -74,12 +80,24 @@ class Kept:
         self._graphs = Bounded(graphs)
         self._styles = Bounded(styles)
 
-    def network(self, config: StyleConfig, precision: str) -> keras.Model | None:
-        """Return the extractor of the layers that have a weight; None if none has."""
-        if not config.objective.layers:
+    def network(
+        self,
+        config: StyleConfig,
+        precision: str,
+        layers: Sequence[str] | None = None,
+    ) -> keras.Model | None:
+        """Return the extractor of some layers; None if there is none of them.
+
+        Args:
+            config: all options.
+            precision: that the network computes in.
+            layers: by default all that have a weight at some size.
+        """
+        layers = config.objective.layers if layers is None else layers
+        if not layers:
             return None
         options = config.extractor
-        whole_key, pooling, layers = key = _network_key(config, precision)
+        whole_key, *how = _network_key(config, precision)
 
         def load() -> keras.Model:
             return pretrained(options.weights, options.normalized, precision)
@@ -87,7 +105,8 @@ class Kept:
         with all_replicas().strategy.scope():
             whole = self._pretrained.get(whole_key, load)
             network: keras.Model = self._extractors.get(
-                key, lambda: cut(whole, layers, pooling, precision)
+                (whole_key, *how, *layers),
+                lambda: cut(whole, layers, options.pooling, precision, options.padding),
             )
         return network
 
@@ -101,7 +120,7 @@ class Kept:
     ) -> Objective:
         """Return the objective of one size, with its targets measured."""
         scaled = scaled or context.scaled(scale)
-        groups = compile_groups(context.config.objective)
+        groups = compile_groups(context.config.objective, scale.index)
         objective = self._unaimed(context, scaled, plan, groups, on_tile)
         styles = self._measured_styles(context, scaled, plan, objective)
         objective.aim(to_tensor(scaled.content), styles)
@@ -125,7 +144,8 @@ class Kept:
         groups: Groups,
         on_tile: OnTile | None,
     ) -> Objective:
-        network = self.network(context.config, context.precision)
+        layers = layers_of(terms_of(groups))
+        network = self.network(context.config, context.precision, layers)
         half = context.precision == "float16"
         key = (
             *_network_key(context.config, context.precision),
@@ -173,7 +193,7 @@ def _network_key(config: StyleConfig, precision: str) -> tuple[Any, ...]:
     """Return all that the features of a picture depend on: first, the whole network."""
     options = config.extractor
     whole = identity(options.weights), options.normalized, precision
-    return whole, options.pooling, tuple(config.objective.layers)
+    return whole, options.pooling, options.padding
 
 
 def to_tensor(picture: Picture) -> tf.Tensor:

@@ -17,6 +17,7 @@ class Scale:
 
     size: int
     steps: int
+    index: int = 0  # of the schedule, from the coarsest
 
 
 def schedule(options: config.Pyramid, size: int) -> list[Scale]:
@@ -38,6 +39,6 @@ def schedule(options: config.Pyramid, size: int) -> list[Scale]:
     ]
     steps = options.steps
     return [
-        Scale(each, steps[min(i, len(steps) - 1)])
+        Scale(each, steps[min(i, len(steps) - 1)], i)
         for i, each in enumerate([*sizes, size])
     ]

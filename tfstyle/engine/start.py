@@ -25,17 +25,19 @@ def enlarge(image: Picture, scaled: ScaledInputs) -> Picture:
 
     A picture that is merely enlarged is blurred: details that it must have anyway, of
     the photograph it began with, spare the optimizer a part of its steps. White noise
-    has no details worth having.
+    has no details worth having. `pyramid.details` is the fraction of them: all of a
+    photograph's would stay under the paint like an engraving.
     """
     size = scaled.content.shape[:2]
     if image.shape[:2] == size:
         return image
     enlarged = resize(image, *size)
-    if scaled.config.init == "noise":
+    details = scaled.config.pyramid.details
+    if scaled.config.init == "noise" or not details:
         return enlarged
     start = start_image(scaled)
     blurred = resize(resize(start, *image.shape[:2]), *size)
-    return np.clip(enlarged + (start - blurred), 0, 1).astype(np.float32)
+    return np.clip(enlarged + details * (start - blurred), 0, 1).astype(np.float32)
 
 
 def noise(height: int, width: int, seed: int) -> Picture:

@@ -1,10 +1,13 @@
 """Style as a Gaussian: means and covariances, moved at the least cost."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
-from tfstyle.objective.losses import by_position, channel_products, positions
+from tfstyle.objective.losses import (
+    by_position,
+    channel_products,
+    positions,
+    with_gradient,
+)
 from tfstyle.objective.terms import OfLayer, Parts, Seen, Target
 
 
@@ -64,21 +67,13 @@ def fidelity(covariance: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
         covariance: Σ, (C, C), float32.
         other: Σ'^½, (C, C), float64.
     """
-
-    @tf.custom_gradient
-    def trace(covariance: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
-        inner = other @ tf.cast(covariance, tf.float64) @ other
-        values, vectors = tf.linalg.eigh((inner + tf.transpose(inner)) / 2)
-        floor = 1e-10 * tf.reduce_max(tf.abs(values)) + 1e-30
-        roots = tf.sqrt(tf.maximum(values, floor))
-
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            slope = 0.5 * other @ _with(1 / roots, vectors) @ other
-            return upstream * tf.cast(slope, tf.float32)
-
-        return tf.cast(tf.reduce_sum(roots), tf.float32), gradient
-
-    return trace(covariance)
+    inner = other @ tf.cast(covariance, tf.float64) @ other
+    values, vectors = tf.linalg.eigh((inner + tf.transpose(inner)) / 2)
+    floor = 1e-10 * tf.reduce_max(tf.abs(values)) + 1e-30
+    roots = tf.sqrt(tf.maximum(values, floor))
+    slope = 0.5 * other @ _with(1 / roots, vectors) @ other
+    value = tf.cast(tf.reduce_sum(roots), tf.float32)
+    return with_gradient(value, tf.cast(slope, tf.float32), covariance)
 
 
 def _with(values: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:

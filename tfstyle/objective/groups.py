@@ -6,13 +6,16 @@ Each of the three is a group, a sum over its terms. Layers of weight 0 have no t
 the network is not run for them; the variation needs none, and is logged at any weight.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from tfstyle import config
+from tfstyle.config.objective import active, largest
+from tfstyle.config.types import Weights
+from tfstyle.objective.sampled import Sampled
 from tfstyle.objective.terms import (
     CONTENT_TERMS,
     STYLE_TERMS,
@@ -41,31 +44,50 @@ IN_TARGET = ("weight", "formulation", "mean")
 """What terms know that only their `target` depends on; see `Term`."""
 
 
-def compile_groups(options: config.Objective) -> Groups:
-    """Return the groups of an objective, in the order of its log."""
-    content = CONTENT_TERMS["features"]
-    style = STYLE_TERMS[options.style_loss]
-    form = options.formulation
+def compile_groups(options: config.Objective, index: int = 0) -> Groups:
+    """Return the groups of an objective at one size, in the order of its log.
+
+    Args:
+        options: the config's.
+        index: of the size, from the coarsest; weights may differ from size to size.
+    """
+    now = options.at(index)
     return (
-        Group(
-            "content",
-            options.content_weight,
-            tuple(
-                content(layer, weight, form)
-                for layer, weight in options.active_content.items()
-            ),
+        _group(
+            now, "content", now.content_loss, now.content_weight, now.content_layers
         ),
+        _group(now, "style", now.style_loss, now.style_weight, now.style_layers),
         Group(
-            "style",
-            options.style_weight,
-            tuple(
-                style(layer, weight, form)
-                for layer, weight in options.active_style.items()
-            ),
-            source="style",
+            "variation", largest(now.tv_weight), (Variation(not now.sums_variation),)
         ),
-        Group("variation", options.tv_weight, (Variation(not options.sums_variation),)),
+        *_further(now),
     )
+
+
+def _further(now: config.Objective) -> Iterator[Group]:
+    names = [each.loss for each in now.further]
+    for index, each in enumerate(now.further):
+        again = names[:index].count(each.loss)
+        name = f"{each.loss}_{again + 1}" if again else each.loss
+        yield _group(now, name, each.loss, each.weight, each.layers)
+
+
+def _group(
+    now: config.Objective,
+    name: str,
+    loss: str,
+    weight: Weights,
+    layers: Mapping[str, Weights],
+) -> Group:
+    """Return the terms of one loss, for the layers that have a weight."""
+    of_content = loss in CONTENT_TERMS
+    kind = (CONTENT_TERMS if of_content else STYLE_TERMS)[loss]
+    extra = {"samples": now.samples} if issubclass(kind, Sampled) else {}
+    terms = tuple(
+        kind(layer, largest(each), now.formulation, **extra)
+        for layer, each in active(weight, layers).items()
+    )
+    return Group(name, largest(weight), terms, "content" if of_content else "style")
 
 
 def terms_of(groups: Groups) -> list[Term]:

@@ -3,9 +3,6 @@
 Shapes: F are features (1, h, w, C); M = h w is the number of positions; G = FᵀF / M.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
 
@@ -20,18 +17,23 @@ def positions(features: tf.Tensor) -> tf.Tensor:
     return tf.cast(height * width, tf.float32)
 
 
-@tf.custom_gradient
-def channel_products(flat: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+def channel_products(flat: tf.Tensor) -> tf.Tensor:
     """Return FᵀF, (C, C), of features (M, C).
 
-    The gradient is written out: ∂⟨U, FᵀF⟩ / ∂F = F (U + Uᵀ) is one matrix product,
+    Written so that the gradient, ∂⟨U, FᵀF⟩ / ∂F = F (U + Uᵀ), is one matrix product,
     where TensorFlow takes two.
     """
+    products = tf.matmul(flat, tf.stop_gradient(flat), transpose_a=True)
+    return products + tf.transpose(products) - tf.stop_gradient(products)
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(flat, upstream + tf.transpose(upstream))
 
-    return tf.matmul(flat, flat, transpose_a=True), gradient
+def with_gradient(value: tf.Tensor, slope: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Return a scalar of x whose gradient is `slope`, instead of TensorFlow's own.
+
+    Not by tf.custom_gradient: each graph that has one stays in memory for ever.
+    """
+    value, slope = tf.stop_gradient(value), tf.stop_gradient(slope)
+    return value + tf.reduce_sum(slope * (x - tf.stop_gradient(x)))  # + 0
 
 
 def channel_sums(features: tf.Tensor) -> tf.Tensor:
@@ -83,23 +85,15 @@ def total_variation(
     Returns:
         A scalar, float32, at least 0: a sum; divided by 3 h w it is a mean.
     """
-
-    @tf.custom_gradient
-    def variation(image: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
-        rows, columns = tf.shape(image)[1] - below, tf.shape(image)[2] - right
-        across = image[:, :rows, 1:] - image[:, :rows, :-1]
-        down = image[:, 1:, :columns] - image[:, :-1, :columns]
-
-        def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            dx = tf.pad(tf.sign(across), [[0, 0], [0, below], [0, 0], [0, 0]])
-            dy = tf.pad(tf.sign(down), [[0, 0], [0, 0], [0, right], [0, 0]])
-            horizontal = _pad(dx, axis=2, before=1) - _pad(dx, axis=2, before=0)
-            vertical = _pad(dy, axis=1, before=1) - _pad(dy, axis=1, before=0)
-            return upstream * (horizontal + vertical)
-
-        return tf.reduce_sum(tf.abs(across)) + tf.reduce_sum(tf.abs(down)), gradient
-
-    return variation(image)
+    rows, columns = tf.shape(image)[1] - below, tf.shape(image)[2] - right
+    across = image[:, :rows, 1:] - image[:, :rows, :-1]
+    down = image[:, 1:, :columns] - image[:, :-1, :columns]
+    dx = tf.pad(tf.sign(across), [[0, 0], [0, below], [0, 0], [0, 0]])
+    dy = tf.pad(tf.sign(down), [[0, 0], [0, 0], [0, right], [0, 0]])
+    horizontal = _pad(dx, axis=2, before=1) - _pad(dx, axis=2, before=0)
+    vertical = _pad(dy, axis=1, before=1) - _pad(dy, axis=1, before=0)
+    variation = tf.reduce_sum(tf.abs(across)) + tf.reduce_sum(tf.abs(down))
+    return with_gradient(variation, horizontal + vertical, image)
 
 
 def _pad(differences: tf.Tensor, axis: int, before: int) -> tf.Tensor:

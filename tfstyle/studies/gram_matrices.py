@@ -70,10 +70,12 @@ def check_style(config: StyleConfig, inputs: Inputs) -> None:
     Raises:
         ValueError: if not.
     """
-    if not config.objective.style_weight or not inputs.styles:
-        raise ValueError("no style; set objective.style_weight and give --style PATH")
-    if not any(config.objective.style_layers.values()):
-        raise ValueError("no style layers; set objective.style_layers")
+    if not inputs.styles:
+        raise ValueError("no style; give --style PATH or set styles")
+    if not config.objective.active_style:
+        raise ValueError(
+            "no style layers; set objective.style_weight and objective.style_layers"
+        )
 
 
 def measure_grams(

@@ -122,11 +122,13 @@ def measured(
     """Measure the saved picture of a cell that has one, as far as the memory allows."""
     if outcome.failed:
         return outcome
+    from tfstyle.studies.judging import judge
     from tfstyle.studies.measures import content_psnr, distances
 
     config, image, error = outcome.cell.config, load_result(folder), ""
     measures = {"psnr": content_psnr(config, inputs, image)}
     try:
+        measures |= judge(inputs, image, kept)
         measures |= distances(config, inputs, image, kept)
     except ValueError as reason:
         error = f"not measured: {reason}"

@@ -1,6 +1,7 @@
 """Measures that compare the cells of a study, whatever each of them minimized."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tfstyle.engine.schedule import Scale
 from tfstyle.images import Picture, resize, to_uint8
 from tfstyle.system.devices import prepared
 from tfstyle.vgg.layers import layer
+
+Layers = Mapping[str, float | list[float]]
 
 
 def psnr(image: Picture, reference: Picture) -> float:
@@ -83,13 +86,13 @@ def measuring_options(inputs: Inputs, scale: Scale) -> Options:
     side = min(min(size_at(scale, picture)) for picture in pictures)
     default = Options()
     return Options(
-        content_layers=_fitting(default.content_layers, side),
-        style_layers=_fitting(default.style_layers, side),
+        content_layers=dict(_fitting(default.content_layers, side)),
+        style_layers=dict(_fitting(default.style_layers, side)),
         style_weight=default.style_weight if inputs.styles else 0.0,
     )
 
 
-def _fitting(layers: dict[str, float], side: int) -> dict[str, float]:
+def _fitting(layers: Layers, side: int) -> Layers:
     return {
         name: weight for name, weight in layers.items() if layer(name).min_side <= side
     }

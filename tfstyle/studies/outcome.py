@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfstyle.studies import judging
 from tfstyle.studies.study import Cell
 from tfstyle.studies.table import union
 
 LOSSES = ("total", "content", "style", "variation")  # and further terms after them
-MEASURES = ("psnr", "content_distance", "style_distance")
+MEASURES = ("psnr", "content_distance", "style_distance", *judging.MEASURES)
 
 
 @dataclass(frozen=True)

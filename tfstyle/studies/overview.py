@@ -51,11 +51,11 @@ def sources(cells: Sequence[Cell], inputs: Inputs) -> dict[str, Picture]:
     styles = {tuple(style.path for style in config.styles) for config in configs}
     found = {}
     if same_content and any(
-        each.objective.content_weight or each.init == "content" for each in configs
+        each.objective.active_content or each.init == "content" for each in configs
     ):
         found["content"] = inputs.content
     if len(styles) == 1 and any(
-        each.objective.style_weight or each.init == "style" for each in configs
+        each.objective.needs_style or each.init == "style" for each in configs
     ):
         for number, style in enumerate(inputs.styles):
             found[f"style {number + 1}" if number else "style"] = style

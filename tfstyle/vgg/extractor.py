@@ -23,6 +23,7 @@ def vgg19(
     pooling: str = "avg",
     normalized: bool = False,
     precision: str = "float32",
+    padding: str = "zeros",
 ) -> keras.Model:
     """Build the frozen network: (1, h, w, 3) RGB in [0, 1] to {layer name: features}.
 
@@ -36,6 +37,8 @@ def vgg19(
         normalized: rescale the filters to a mean activation of one; see `normalize`.
         precision: "float32", or "bfloat16" or "float16" for the convolutions and their
             features; weights stay in float32.
+        padding: "zeros", as VGG19 was trained, or "mirror": the first convolution sees
+            the picture mirrored at its borders.
 
     Returns:
         A model with features (1, h', w', C) by layer name, from shallow to deep.
@@ -43,7 +46,8 @@ def vgg19(
     Raises:
         ValueError: for an unknown layer or weights that cannot be used.
     """
-    return cut(pretrained(weights, normalized, precision), layers, pooling, precision)
+    network = pretrained(weights, normalized, precision)
+    return cut(network, layers, pooling, precision, padding)
 
 
 def pretrained(
@@ -65,6 +69,7 @@ def cut(
     layers: Iterable[str],
     pooling: str = "avg",
     precision: str = "float32",
+    padding: str = "zeros",
 ) -> keras.Model:
     """Return an extractor that ends at the deepest of `layers`.
 
@@ -73,6 +78,7 @@ def cut(
         layers: as in `vgg19`.
         pooling: as in `vgg19`.
         precision: of the network.
+        padding: as in `vgg19`.
 
     Raises:
         ValueError: for an unknown layer, or none.
@@ -81,10 +87,12 @@ def cut(
     if not wanted:
         raise ValueError("no layer was asked for; name at least one, as block4_conv2")
     with computing_in(precision):
-        return _cut(network, wanted, pooling)
+        return _cut(network, wanted, pooling, padding)
 
 
-def _cut(network: keras.Model, wanted: set[str], pooling: str) -> keras.Model:
+def _cut(
+    network: keras.Model, wanted: set[str], pooling: str, padding: str
+) -> keras.Model:
     """Rebuild the network from an RGB image to the deepest layer wanted."""
     image = keras.Input((None, None, 3), dtype="float32", name="image")
     features = keras.layers.Lambda(preprocess, dtype="float32")(image)
@@ -92,7 +100,10 @@ def _cut(network: keras.Model, wanted: set[str], pooling: str) -> keras.Model:
     for layer in network.layers[1:]:
         if pooling == "avg" and isinstance(layer, keras.layers.MaxPooling2D):
             layer = keras.layers.AveragePooling2D(2, name=layer.name)
-        features = layer(features)
+        if padding == "mirror" and layer.name == "block1_conv1":
+            features = _mirrored(features, layer)
+        else:
+            features = layer(features)
         if layer.name in wanted:
             outputs[layer.name] = features
         if len(outputs) == len(wanted):
@@ -100,6 +111,19 @@ def _cut(network: keras.Model, wanted: set[str], pooling: str) -> keras.Model:
     model = keras.Model(image, outputs, name="vgg19")
     model.trainable = False
     return model
+
+
+def _mirrored(
+    features: keras.KerasTensor, layer: keras.layers.Layer
+) -> keras.KerasTensor:
+    """Apply the first convolution to a picture that goes on as its mirror image.
+
+    Zeros, with which VGG19 was trained, are a dark line around the picture: it paints
+    one, and a style image brings its own. Beyond the first layer they do no harm.
+    """
+    margin = ((0, 0), (1, 1), (1, 1), (0, 0))
+    pad = keras.layers.Lambda(lambda x: keras.ops.pad(x, margin, mode="symmetric"))
+    return keras.layers.Cropping2D(1)(layer(pad(features)))
 
 
 def preprocess(image: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,0 +1,71 @@
+"""The colors of one picture given to another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tfstyle.images.arrays import Picture, fit_size, resize
+
+Matrix = npt.NDArray[np.float64]
+
+SMALLEST = 1e-5  # variance along a color axis, of a range of 1: greys have none across
+LONG_SIDE = 256  # pixels at which colors are looked at, whatever a picture's size
+
+
+@dataclass(frozen=True)
+class ColorMap:
+    """A linear map of colors around a mean."""
+
+    mean: Matrix  # (3,), of the colors that are mapped
+    matrix: Matrix  # (3, 3)
+    target: Matrix  # (3,), what the mean becomes
+
+    def __call__(self, picture: Picture) -> Picture:
+        """Return a picture (height, width, 3) with other colors, clipped to [0, 1]."""
+        moved = (picture - self.mean) @ self.matrix + self.target
+        return np.clip(moved, 0, 1).astype(np.float32)
+
+
+def color_map(
+    picture: Picture, like: Sequence[Picture], weights: Sequence[float] | None = None
+) -> ColorMap:
+    """Return the map that gives a picture other pictures' mean and covariance.
+
+    Of all linear maps it moves colors least (Pitié & Kokaram 2007, section 3.3): what
+    was warmer or brighter mostly stays so.
+
+    Args:
+        picture: (height, width, 3), in [0, 1]; may be grey.
+        like: where the colors come from.
+        weights: of each of these; by default all the same.
+    """
+    mean, covariance = color_moments([picture])
+    target, wanted = color_moments(like, weights)
+    root, inverse = _powers(covariance)
+    middle, _ = _powers(root @ wanted @ root)
+    return ColorMap(mean, inverse @ middle @ inverse, target)
+
+
+def color_moments(
+    pictures: Sequence[Picture], weights: Sequence[float] | None = None
+) -> tuple[Matrix, Matrix]:
+    """Return the mean, (3,), and the covariance, (3, 3), of pictures' colors."""
+    flat = [_colors(each) for each in pictures]
+    mean = np.average([each.mean(0) for each in flat], axis=0, weights=weights)
+    covariances = [(each - mean).T @ (each - mean) / len(each) for each in flat]
+    return mean, np.average(covariances, axis=0, weights=weights)
+
+
+def _colors(picture: Picture) -> Matrix:
+    height, width, _ = picture.shape
+    size = fit_size(height, width, min(LONG_SIDE, max(height, width)))
+    return resize(picture, *size).reshape(-1, 3).astype(np.float64)
+
+
+def _powers(matrix: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the root of a covariance, and that of its inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    roots = np.sqrt(np.maximum(values, SMALLEST))
+    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T
