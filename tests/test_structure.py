@@ -6,110 +6,58 @@ import importlib
 import os
 import re
 import shlex
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from absl import flags
 from absl.testing import flagsaver
 
 import tfstyle
 from tfstyle import run
+from tfstyle.config import load_config
+from tfstyle.studies.study import load_study
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tfstyle"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = [*MODULES, *sorted((ROOT / "scripts").glob("*.py"))]
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+PROGRAMS = [*MODULES, *sorted((ROOT / "scripts").rglob("*.py"))]
 
-# What each module may import of ours. A new module is added here, below all that it
-# imports: no module imports one that stands under it.
-IMPORTS = {
-    "messages": "",
-    "yaml_file": "messages",
-    "config": "messages yaml_file",
-    "weights": "",
-    "command": "",
-    "options": "config",
-    "quiet": "",
-    "device": "quiet",
-    "files": "",
-    "images.arrays": "",
-    "images.reading": "quiet images.arrays",
-    "images.metadata": "images.reading",
-    "images.writing": "files images.arrays images.reading images.metadata",
-    "images.film": "files images.reading",
-    "images.lettering": "images.arrays images.reading",
-    "images": (
-        "images.arrays images.reading images.metadata images.writing images.film "
-        "images.lettering"
-    ),
-    "losses": "",
-    "memory": "config",
-    "pyramid": "config",
-    "checkpoint": "config files",
-    "extractor": "messages config weights",
-    "inputs": "config weights images pyramid",
-    "objective": "config losses",
-    "replicas": "device",
-    "tiling": "config losses extractor objective replicas",
-    "optimizers": "config objective",
-    "start": "config images pyramid inputs",
-    "setting": "config device memory pyramid checkpoint inputs replicas",
-    "stage": (
-        "config images memory pyramid checkpoint extractor inputs objective replicas "
-        "tiling optimizers start setting"
-    ),
-    "observers": "config files images checkpoint",
-    "transfer": "config checkpoint inputs objective tiling setting stage",
-    "record": "config weights device pyramid",
-    "run_folder": "config files checkpoint",
-    "signals": "",
-    "job": (
-        "config command device files images pyramid checkpoint inputs setting "
-        "observers transfer record run_folder signals"
-    ),
-    "run": "command options device checkpoint inputs run_folder job",
-    "studies": "",
-    "studies.study": "messages yaml_file config",
-    "studies.table": "files",
-    "studies.sheet": "weights images inputs",
-    "studies.runs": (
-        "config device images checkpoint inputs stage observers run_folder job"
-    ),
-    "studies.measures": "config images pyramid inputs setting stage",
-    "studies.grid": (
-        "command device images inputs observers run_folder studies.study "
-        "studies.table studies.sheet studies.runs studies.measures"
-    ),
-    "studies.feature_maps": (
-        "messages config device images pyramid extractor inputs run_folder "
-        "studies.table studies.sheet"
-    ),
-    "studies.gram_matrices": (
-        "config device images losses pyramid inputs stage studies.table studies.sheet "
-        "studies.runs"
-    ),
-    "studies.film": (
-        "config images pyramid inputs observers studies.table studies.sheet "
-        "studies.runs"
-    ),
-    "studies.recognition": "device inputs",
-    "notebook": "inputs",
-    "__init__": "config device images transfer",
-}
-LIGHT = (
-    "config files quiet images weights command options memory pyramid checkpoint "
-    "inputs start observers record run_folder signals job studies.study studies.sheet "
-    "studies.runs studies.grid studies.film studies.feature_maps "
-    "studies.gram_matrices studies.recognition"
+# From the top: each room imports only from rooms below it. vgg stands below config,
+# because config reads the one table of layers; nothing of it that config reads needs
+# TensorFlow.
+ROOMS = (
+    *("run", "cli", "notebook", "studies", "runs", "api", "engine", "optimizers"),
+    *("objective", "images", "config", "vgg", "system", "errors"),
+)
+# What may import TensorFlow as it is imported; all others do so when they are used.
+HEAVY = (
+    *("engine.context", "engine.kept", "engine.loop", "engine.stage", "objective"),
+    *("optimizers", "studies.measures", "system.replicas"),
+    *("vgg.extractor", "vgg.pretrained", "vgg.tiles"),
 )
 
 
 def name_of(path):
     """Return the name of a module within tfstyle; of a package, its own."""
     name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    return name.removesuffix(".__init__")
+    return name.removesuffix(".__init__").replace("__init__", "")
+
+
+def room_of(name):
+    return name.partition(".")[0]
+
+
+NAMES = {name_of(path): path for path in MODULES}
+LIGHT = [
+    name
+    for name in NAMES
+    if name and not any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY)
+]
 
 
 def parse(path):
@@ -120,10 +68,10 @@ def is_for_types(node):
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
-def imported(tree):
-    """Yield the full name of all that is imported, but for what only types need."""
+def imported(tree, types=False):
+    """Yield the full name of all that is imported; what only types need if asked to."""
     for node in ast.iter_child_nodes(tree):
-        if is_for_types(node):
+        if is_for_types(node) and not types:
             continue
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -131,49 +79,103 @@ def imported(tree):
             assert node.level == 0, "import by full names"
             yield from (f"{node.module}.{each.name}" for each in node.names)
         else:
-            yield from imported(node)
+            yield from imported(node, types)
 
 
-def ours(path):
+def ours(name, types=False):
     """Return the modules of tfstyle that one of them imports."""
-    known = {name_of(each) for each in MODULES} - {"__init__"}
     found = set()
-    for name in imported(parse(path)):
-        parts = name.split(".")
-        if parts[0] == "tfstyle":
-            names = ".".join(parts[1:3]), ".".join(parts[1:2])
-            found |= {next((name for name in names if name in known), "")} - {""}
+    for full in imported(parse(NAMES[name]), types):
+        if full.startswith("tfstyle."):
+            inner = full.removeprefix("tfstyle.")
+            while inner and inner not in NAMES:  # a name that a module has
+                inner = inner.rpartition(".")[0]
+            found.add(inner)
     return found
 
 
-class TestImports:
-    def test_every_module_has_its_place(self):
-        assert {name_of(path) for path in MODULES} == IMPORTS.keys()
+def users_of(package):
+    """Return the modules that import a package of somebody else."""
+    return {
+        name
+        for name, path in NAMES.items()
+        if package in {full.partition(".")[0] for full in imported(parse(path), True)}
+    }
 
-    @pytest.mark.parametrize("path", MODULES, ids=name_of)
-    def test_are_those_of_the_table(self, path):
-        assert ours(path) <= set(IMPORTS[name_of(path)].split())
 
-    def test_have_an_order(self):
-        above = set()
-        for name, allowed in IMPORTS.items():
-            assert set(allowed.split()) <= above
-            above.add(name)
+class TestRooms:
+    def test_are_those_of_the_design(self):
+        found = {room_of(name) for name in NAMES if name}
+        assert found == set(ROOMS)
+        assert len(ROOMS) <= 14
 
-    def test_only_images_knows_pillow(self):
-        users = {
-            path.parent.name
-            for path in MODULES
-            if any(name.split(".")[0] == "PIL" for name in imported(parse(path)))
+    @pytest.mark.parametrize("name", [name for name in NAMES if name])
+    def test_import_only_from_rooms_below(self, name):
+        here = ROOMS.index(room_of(name))
+        rooms = {room_of(each) for each in ours(name, types=True)}
+        above = [
+            room
+            for room in rooms - {room_of(name)}
+            if not room or ROOMS.index(room) < here
+        ]
+        assert above == []
+
+    @pytest.mark.parametrize("room", ROOMS)
+    def test_have_no_circles_among_their_files(self, room):
+        left = {
+            name: {each for each in ours(name) if room_of(each) == room}
+            for name in NAMES
+            if room_of(name) == room
         }
-        assert users == {"images"}
+        while left:
+            free = {name for name, needs in left.items() if not needs & left.keys()}
+            assert free, f"{sorted(left)} import each other"
+            left = {name: needs for name, needs in left.items() if name not in free}
 
+    @pytest.mark.parametrize("name", NAMES)
+    def test_know_of_the_package_only_its_version(self, name):
+        """`import tfstyle` may stand anywhere, as it is the way to __version__."""
+        taken = {
+            node.attr
+            for node in ast.walk(parse(NAMES[name]))
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "tfstyle"
+        }
+        assert taken <= {"__version__"}
+
+    @pytest.mark.parametrize(
+        ("package", "rooms"),
+        [("PIL", {"images"}), ("absl", {"cli", "run"})],
+    )
+    def test_some_have_a_package_to_themselves(self, package, rooms):
+        assert {room_of(name) for name in users_of(package)} == rooms
+
+    def test_the_engine_knows_no_files(self):
+        for name, path in NAMES.items():
+            if room_of(name) != "engine":
+                continue
+            packages = {full.partition(".")[0] for full in imported(parse(path), True)}
+            assert not packages & {"io", "os", "pathlib", "shutil", "tempfile"}
+            called = {
+                node.func.id
+                for node in ast.walk(parse(path))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }
+            assert "open" not in called
+
+    @pytest.mark.parametrize("room", ROOMS)
+    def test_say_what_belongs_in_them(self, room):
+        path = NAMES[room]
+        assert ast.get_docstring(parse(path))
+
+
+class TestTensorFlow:
     @pytest.mark.parametrize(
         "statement",
         [
             "import tfstyle",
-            "import tfstyle.config.schema",
-            "; ".join(f"import tfstyle.{name}" for name in LIGHT.split()),
+            "; ".join(f"import tfstyle.{name}" for name in LIGHT),
             "from tfstyle.run import main; main(['tfstyle', '--help'])",
             "from tfstyle.run import main; main(['tfstyle', '--config', 'nope.yaml'])",
             (
@@ -181,19 +183,28 @@ class TestImports:
                 "'configs/smoke.yaml', '--size', '16'])"
             ),
         ],
+        ids=["tfstyle", "light modules", "help", "a bad config", "a bad input"],
     )
-    def test_load_no_tensorflow(self, statement):
+    def test_is_not_loaded_by(self, statement):
         heavy = {"tensorflow", "keras"}
         code = f"import sys; {statement}; print(*{heavy} & sys.modules.keys())"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = python("-c", code)
         assert done.stdout.splitlines()[-1] == ""
+
+    def test_the_light_modules_are_most(self):
+        assert len(LIGHT) > len(NAMES) / 2
+
+
+def python(*arguments):
+    """Run a Python program in the repository; return what it did."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
 
 def functions(path):
@@ -212,6 +223,15 @@ class TestCode:
         long = [(name, lines) for name, lines in functions(path) if lines >= 40]
         assert long == []
 
+    def test_most_functions_are_shorter(self):
+        lines = [count for path in PROGRAMS for _, count in functions(path)]
+        assert statistics.median(lines) <= 10
+        assert statistics.quantiles(lines, n=10)[-1] <= 25
+
+    @pytest.mark.parametrize("path", MODULES, ids=name_of)
+    def test_files_are_short(self, path):
+        assert len(path.read_text("utf-8").splitlines()) < 300
+
     @pytest.mark.parametrize("path", MODULES, ids=name_of)
     def test_users_get_errors_not_asserts(self, path):
         """An assert may only state what the line before it has made sure of."""
@@ -219,6 +239,14 @@ class TestCode:
             node for node in ast.walk(parse(path)) if isinstance(node, ast.Assert)
         ]
         assert all(" is not None" in ast.unparse(node) for node in asserts)
+
+    @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+    def test_configs_validate(self, path):
+        """A study says what it varies; all others are configs, also of studies."""
+        if {"rows", "columns"} & yaml.safe_load(path.read_text("utf-8")).keys():
+            assert load_study(path).cells
+        else:
+            assert load_config(path).content.path
 
     def test_studies_are_thin_over_the_package(self):
         studies = ("ablate", "reconstruct", "feature_maps", "gram_matrices", "film")
@@ -234,19 +262,14 @@ class TestCode:
 class TestInterface:
     def test_every_public_name_is_there(self):
         assert set(tfstyle.__all__) == {
-            *("Result", "Step", "StyleConfig", "load_image", "save_image", "stylize"),
+            *("Result", "Step", "Stop", "StyleConfig"),
+            *("load_image", "save_image", "stylize"),
         }
         for name in tfstyle.__all__:
             assert getattr(tfstyle, name).__doc__
 
     def test_the_first_use_prints_nothing(self):
-        done = subprocess.run(
-            [sys.executable, "-c", "from tfstyle import stylize"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = python("-c", "from tfstyle import stylize")
         assert (done.stdout, done.stderr) == ("", "")
 
     def test_there_is_nothing_else(self):
@@ -263,13 +286,7 @@ class TestInterface:
         assert getattr(importlib.import_module(module), function) is run.main
 
     def test_the_module_s_help_names_every_flag(self):
-        done = subprocess.run(
-            [sys.executable, "-m", "tfstyle.run", "--help"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = python("-m", "tfstyle.run", "--help")
         assert done.stderr == ""
         for name in (
             *("--config", "--content", "--style", "--size", "--output", "--set"),
@@ -309,12 +326,12 @@ class TestReadme:
         named = set(re.findall(r"`--(\w+)", README))
         assert named
         defined = re.compile(r'flags\.DEFINE_\w+\(\s*"(\w+)"')
-        of_scripts = [
+        known = [
             name
-            for path in (ROOT / "scripts").glob("*.py")
+            for path in PROGRAMS
             for name in defined.findall(path.read_text("utf-8"))
         ]
-        assert named <= {*flags.FLAGS, *of_scripts}
+        assert named <= {*flags.FLAGS, *known}
 
     def test_its_scripts_are_there(self):
         named = re.findall(r"python (scripts/\w+\.py)", README)

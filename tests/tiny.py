@@ -10,5 +10,6 @@ class TinyKept(Kept):
         super().__init__()
         self._network = network
 
-    def network(self, config, precision):
-        return self._network if config.objective.layers else None
+    def network(self, config, precision, layers=None):
+        wanted = config.objective.layers if layers is None else layers
+        return self._network if wanted else None

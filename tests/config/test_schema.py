@@ -76,6 +76,12 @@ class TestNumbers:
                 "objective: {content_layers: {block4_conv2: -1}}",
                 "content_layers.block4_conv2 is -1: it should be greater",
             ),
+            ("objective: {tv_weight: [1, -1]}", "tv_weight.1 is -1: it should be"),
+            ("objective: {tv_weight: []}", "objective.tv_weight is []: "),
+            (
+                "objective: {style_layers: {block1_conv1: [1, .nan]}}",
+                "style_layers.block1_conv1.1 is nan: it should be a finite number",
+            ),
             ("optimizer: {history: 0}", "history is 0: it should be greater"),
             ("optimizer: {history: 101}", "history is 101: it should be less"),
             ("optimizer: {beta_1: 1}", "beta_1 is 1: it should be less than 1"),
@@ -160,13 +166,19 @@ class TestFileNames:
         config = StyleConfig().with_overrides({key: Path("folder") / "a.png"})
         assert get(config, key) == str(Path("folder/a.png"))
 
+    @pytest.mark.parametrize("key", KEYS)
+    def test_can_be_bytes(self, key):
+        """As of YAML's !!binary."""
+        config = StyleConfig().with_overrides({key: "고양이.png".encode()})
+        assert get(config, key) == "고양이.png"
+
     def test_of_styles_can_be_paths(self):
         config = StyleConfig(styles=[{"path": Path("a.png")}], init=Path("b.png"))
         assert (config.styles[0].path, config.init) == ("a.png", "b.png")
         assert "b.png" in config.to_yaml()
 
     @pytest.mark.parametrize("key", KEYS)
-    @pytest.mark.parametrize("name", ["a\0b", "", "\ud800"])
+    @pytest.mark.parametrize("name", ["a\0b", "", "\ud800", b"", b"a\0b"])
     def test_can_be_impossible(self, key, name):
         line = override_complaint({key: name})
         assert f"{key} is " in line

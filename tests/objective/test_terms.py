@@ -12,7 +12,7 @@ from numpy_formulas import (
 )
 from objectives import FORMULATIONS
 
-from tfstyle.config.schema import STYLE_LOSSES
+from tfstyle.config.objective import CONTENT_LOSSES, STYLE_LOSSES
 from tfstyle.objective.terms import (
     CONTENT_TERMS,
     STYLE_TERMS,
@@ -66,7 +66,8 @@ def flat(features):
 
 
 class TestTables:
-    def test_every_style_term_can_be_chosen_by_its_name(self):
+    def test_every_term_can_be_chosen_by_its_name(self):
+        assert list(CONTENT_TERMS) == CONTENT_LOSSES
         assert list(STYLE_TERMS) == STYLE_LOSSES
 
     def test_names_are_not_used_twice(self):

@@ -150,7 +150,7 @@ class TestNotFinite:
     @pytest.mark.parametrize("spoiled", ["total", "gradient"])
     def test_neither_total_nor_gradient_may_be(self, name, spoiled):
         def hole(image):  # of a single number
-            beyond = tf.reduce_any(image < 0.45)
+            beyond = tf.reduce_any(image < 0.4535)
             total, gradient = tf.reduce_sum(image), tf.ones(SHAPE)
             if spoiled == "total":
                 total = tf.where(beyond, math.nan, total)
@@ -162,9 +162,8 @@ class TestNotFinite:
         optimizer = make(name, hole, tf.fill(SHAPE, 0.46), learning_rate=0.02)
         optimizer.start()
         with pytest.warns(RuntimeWarning, match="went back and shortened"):
-            for _ in range(4):
-                optimizer.step()
-        assert 0.45 <= optimizer.image.numpy().min() < 0.46
+            optimizer.step()
+        assert 0.4535 <= optimizer.image.numpy().min() < 0.46
         assert np.isfinite(optimizer.losses).all()
         assert np.isfinite(optimizer.state()["gradient"]).all()
 

@@ -10,10 +10,14 @@ SHAPES = ("model_type", "dict_type", "list_type", "too_short")
 """Pydantic's names for what has another shape than the option."""
 
 
+MARKS = ("[key]", "[one]", "[each]")
+"""Parts of a place that no config has: pydantic's, and those of `types.Weights`."""
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Say the first of pydantic's complaints about a `model` in one line."""
     first = error.errors()[0]
-    key = ".".join(_cut(str(part)) for part in first["loc"] if part != "[key]")
+    key = ".".join(_cut(str(part)) for part in first["loc"] if part not in MARKS)
     if first["type"] == "extra_forbidden":
         text = f"{key or repr(key)} is not a known key{_known(model, first['loc'])}"
     elif first["type"] in SHAPES and (example := _example(model, first["loc"])):

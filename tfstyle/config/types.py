@@ -3,7 +3,15 @@
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 
 from tfstyle.config.messages import short
 from tfstyle.errors import nearest
@@ -68,7 +76,11 @@ Integer = Annotated[int, BeforeValidator(_number)]
 Weight = Annotated[Float, Field(ge=0)]
 File = Annotated[str, BeforeValidator(_file)]
 Tile = Annotated[Literal["auto", "off"] | int, BeforeValidator(_tile)]
-Weights = Weight | Annotated[list[Weight], Field(min_length=1)]
+Weights = Annotated[
+    Annotated[Weight, Tag("[one]")]
+    | Annotated[list[Weight], Field(min_length=1), Tag("[each]")],
+    Discriminator(lambda value: "[each]" if isinstance(value, list) else "[one]"),
+]
 """One for all sizes, or one for each size from the coarsest on; the last repeats."""
 Layers = dict[Annotated[str, AfterValidator(_layer)], Weights]
 

@@ -10,7 +10,7 @@ from tfstyle.images.arrays import Picture, fit_size, resize
 
 Matrix = npt.NDArray[np.float64]
 
-SMALLEST = 1e-5  # variance along a color axis, of a range of 1: greys have none across
+SMALLEST = 1e-6  # variance added along each color axis: greys have none across
 LONG_SIDE = 256  # pixels at which colors are looked at, whatever a picture's size
 
 
@@ -43,9 +43,9 @@ def color_map(
     """
     mean, covariance = color_moments([picture])
     target, wanted = color_moments(like, weights)
-    root, inverse = _powers(covariance)
-    middle, _ = _powers(root @ wanted @ root)
-    return ColorMap(mean, inverse @ middle @ inverse, target)
+    covariance += SMALLEST * np.eye(3)
+    root, inverse = _root(covariance), _root(covariance, inverse=True)
+    return ColorMap(mean, inverse @ _root(root @ wanted @ root) @ inverse, target)
 
 
 def color_moments(
@@ -64,8 +64,8 @@ def _colors(picture: Picture) -> Matrix:
     return resize(picture, *size).reshape(-1, 3).astype(np.float64)
 
 
-def _powers(matrix: Matrix) -> tuple[Matrix, Matrix]:
-    """Return the root of a covariance, and that of its inverse."""
+def _root(matrix: Matrix, inverse: bool = False) -> Matrix:
+    """Return the root of a covariance, or that of its inverse."""
     values, vectors = np.linalg.eigh(matrix)
-    roots = np.sqrt(np.maximum(values, SMALLEST))
-    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T
+    roots = np.sqrt(np.maximum(values, 0))
+    return (vectors / roots if inverse else vectors * roots) @ vectors.T

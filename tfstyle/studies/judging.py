@@ -117,7 +117,7 @@ def resize_features(features: Array) -> Array:
 
 
 def _self_distances(rows: Array) -> Array:
-    costs = 1 - _unit(rows) @ _unit(rows).T
+    costs: Array = 1 - _unit(rows) @ _unit(rows).T
     relative: Array = costs / np.float32(max(costs.mean(), 1e-8))
     return relative
 
