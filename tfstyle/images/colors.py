@@ -68,4 +68,5 @@ def _root(matrix: Matrix, inverse: bool = False) -> Matrix:
     """Return the root of a covariance, or that of its inverse."""
     values, vectors = np.linalg.eigh(matrix)
     roots = np.sqrt(np.maximum(values, 0))
-    return (vectors / roots if inverse else vectors * roots) @ vectors.T
+    root: Matrix = (vectors / roots if inverse else vectors * roots) @ vectors.T
+    return root

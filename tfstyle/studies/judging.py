@@ -113,7 +113,8 @@ def resize_features(features: Array) -> Array:
         np.clip(((np.arange(count) + 0.5) * side / count).astype(int), 0, side - 1)
         for count, side in zip(GRID, features.shape, strict=False)
     )
-    return features[rows][:, columns].reshape(-1, features.shape[-1])
+    places: Array = features[rows][:, columns].reshape(-1, features.shape[-1])
+    return places
 
 
 def _self_distances(rows: Array) -> Array:
