@@ -10,7 +10,9 @@ from tfstyle.vgg.extractor import load_vgg19
 # What is compared: options of both runs, and those of the second. A baseline that does
 # not use the option, as Adam's without Adam, would hide one that does nothing.
 ADAM = {"optimizer.name": "adam"}
+LAYERS = {"block2_conv1": 1}
 EFFECTS = {
+    "content.recolor": ({}, {"content.recolor": True}),
     "styles.weight": ({}, {"styles": [{"weight": 1}, {"weight": 3}]}),
     "styles.scale": ({}, {"styles": [{"scale": 1.5}, {"scale": 1.5}]}),
     "size": ({}, {"size": 40}),
@@ -18,12 +20,17 @@ EFFECTS = {
     "seed": ({"init": "noise"}, {"seed": 1}),
     "extractor.pooling": ({}, {"extractor.pooling": "max"}),
     "extractor.normalized": ({}, {"extractor.normalized": True}),
+    "extractor.padding": ({}, {"extractor.padding": "mirror"}),
     "objective.formulation": ({}, {"objective.formulation": "mean"}),
     "objective.content_weight": ({}, {"objective.content_weight": 2}),
     "objective.content_layers": ({}, {"objective.content_layers": {"block3_conv1": 1}}),
     "objective.style_weight": ({}, {"objective.style_weight": 40}),
     "objective.style_layers": ({}, {"objective.style_layers.block5_conv1": 0}),
     "objective.style_loss": ({}, {"objective.style_loss": "moments"}),
+    "objective.further": (
+        {},
+        {"objective.further": [{"loss": "moments", "weight": 9, "layers": LAYERS}]},
+    ),
     "objective.tv_weight": ({}, {"objective.tv_weight": 9}),
     "objective.tv_reduction": ({}, {"objective.tv_reduction": "sum"}),
     "optimizer.name": ({}, ADAM),
@@ -36,12 +43,15 @@ EFFECTS = {
     "optimizer.epsilon": (ADAM, {"optimizer.epsilon": 0.1}),
     "pyramid.min_size": ({}, {"pyramid.min_size": 32}),
     "pyramid.steps": ({}, {"pyramid.steps": [2]}),
+    "pyramid.details": ({"pyramid.min_size": 32}, {"pyramid.details": 0.5}),
     "precision": ({}, {"precision": "bfloat16"}),
 }
 ELSEWHERE = {
     "content.path": "tests/runs/test_inputs.py",
     "styles.path": "tests/runs/test_inputs.py",
     "extractor.weights": "test_weights_of_a_file",
+    "objective.content_loss": "has one value so far",
+    "objective.samples": "no term takes samples so far",
     "memory.limit_gib": "tests/engine/test_plan.py",
     "memory.tile": "tests/engine/test_plan.py",
     "memory.max_megapixels": "tests/runs/test_inputs.py",

@@ -70,10 +70,8 @@ def test_no_more_sizes_than_needed():
 )
 def test_steps_count_from_the_coarsest_and_the_last_repeats(steps, expected):
     scales = schedule(Pyramid(min_size=128, steps=steps), 512)
-    assert scales == [
-        Scale(size, count)
-        for size, count in zip((128, 256, 512), expected, strict=True)
-    ]
+    sizes = zip((128, 256, 512), expected, strict=True)
+    assert scales == [Scale(*each, index) for index, each in enumerate(sizes)]
 
 
 def test_the_example_in_the_docstring():

@@ -138,21 +138,21 @@ class TestGradient:
             behind = objective.losses(tensor(image - direction))["total"]
             slope = (ahead - behind) / (2 * step)
             expected = np.sum(gradient * direction) / step
-            assert slope == pytest.approx(expected, abs=2e-3 * float(size))
+            assert slope == pytest.approx(expected, abs=5e-3 * float(size))
 
 
 @pytest.mark.parametrize("name", BUT_VARIATION)
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 @pytest.mark.parametrize("by_tiles", [False, True])
 def test_the_target_s_own_image_has_distance_zero(
-    name, formulation, by_tiles, tiny_network, painting
+    name, formulation, by_tiles, smooth_network, painting
 ):
-    how = tiny_network, groups_with(name, formulation), painting, painting
+    how = smooth_network, groups_with(name, formulation), painting, painting
     objective = tiled(*how, size=16) if by_tiles else whole(*how)
     far = objective.losses(tensor(noisy(painting)))[name]
     near = objective.losses(tensor(painting))[name]
     assert far > 0
-    assert near == pytest.approx(0, abs=1e-5 * far)
+    assert near == pytest.approx(0, abs=1e-4 * far)
 
 
 def test_the_variation_of_a_flat_image_is_zero(tiny_network, photo):

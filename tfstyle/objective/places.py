@@ -37,5 +37,7 @@ def sample(
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     index = tf.where(inside, row * width + column, 0)
     flat = tf.reshape(features, (-1, features.shape[-1]))
+    none = tf.cast(height * width == 0, tf.int32)  # of a tile smaller than a position
+    flat = tf.pad(flat, [[0, none], [0, 0]])
     found = tf.cast(tf.gather(flat, index), tf.float32)
     return found * tf.cast(inside[:, None], tf.float32)

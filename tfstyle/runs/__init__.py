@@ -1,0 +1,4 @@
+"""One run on disk: its folder, checkpoints, record, and what watches its steps.
+
+Stands on `tfstyle.api`; knows nothing of flags.
+"""
