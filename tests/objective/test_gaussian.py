@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy.linalg import sqrtm
 
 from tfstyle.objective.gaussian import Covariance, fidelity, root
-from tfstyle.objective.terms import Seen
+from tfstyle.objective.term import Seen
 
 LAYER = "block1_conv1"
 

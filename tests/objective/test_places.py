@@ -58,3 +58,11 @@ def test_the_gradient_reaches_each_sampled_place():
         total = tf.reduce_sum(sample(features, None, 10, seed=0))
     gradient = tape.gradient(total, features).numpy()
     assert gradient.sum() == 20
+
+
+def test_a_tile_without_a_position_has_none_of_the_places():
+    """As at the border of a picture: two rows of pixels are no row of a deep layer."""
+    whole = rows_and_columns(20, 30) + 1
+    found = sample(whole[:, 20:], tf.constant([20, 0, 20, 30]), 100, seed=2)
+    assert found.shape == (100, 2)
+    assert not np.any(found)

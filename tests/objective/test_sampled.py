@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfstyle.objective.sampled import Nearest, SelfSimilarity, SlicedWasserstein
-from tfstyle.objective.terms import Seen
+from tfstyle.objective.term import Seen
 
 LAYER = "block1_conv1"
 COUNT = 40

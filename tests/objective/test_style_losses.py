@@ -15,7 +15,8 @@ from tfstyle.config import objective as of_config
 from tfstyle.engine.inputs import Inputs
 from tfstyle.images import fit_size, load_image, resize
 from tfstyle.objective.losses import channel_sums, mean_square, positions
-from tfstyle.objective.terms import STYLE_TERMS, OfLayer
+from tfstyle.objective.term import OfLayer
+from tfstyle.objective.terms import STYLE_TERMS
 from tfstyle.runs.checkpoint import load_checkpoint
 from tfstyle.runs.job import run_job
 

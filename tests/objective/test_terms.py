@@ -13,15 +13,14 @@ from numpy_formulas import (
 from objectives import FORMULATIONS
 
 from tfstyle.config.objective import CONTENT_LOSSES, STYLE_LOSSES
+from tfstyle.objective.term import Seen, mixed
 from tfstyle.objective.terms import (
     CONTENT_TERMS,
     STYLE_TERMS,
     Features,
     Gram,
     Moments,
-    Seen,
     Variation,
-    mixed,
 )
 
 LAYER = "block1_conv1"

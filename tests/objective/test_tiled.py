@@ -125,6 +125,31 @@ class TestTinyTwin:
         assert graphs.gradient.experimental_get_tracing_count() == 1
 
 
+class TestPasses:
+    def test_no_layer_deeper_than_its_terms_is_computed(self, tiny_network):
+        """In the pass over a style, and in the first over the image."""
+        chosen = default(**TINY)
+        graphs = TiledGraphs(tiny_network, as_groups(chosen))
+        content, style, _ = as_groups(chosen)
+        shallow, deep = [*TINY["style_layers"]], [*TINY["content_layers"]]
+        assert [*graphs.network.strides] == shallow + deep
+        network, _ = graphs.observe(style.terms)
+        assert [*network.strides] == shallow
+        assert not any(each.name == "block4_conv2" for each in network.network.layers)
+        network, _ = graphs.observe(content.terms)
+        assert [*network.strides] == deep
+
+    @pytest.mark.parametrize("name", ["content", "style"])
+    def test_no_layer_is_computed_for_what_has_weight_zero(self, name, tiny_network):
+        groups = as_groups(default(**TINY, **{f"{name}_weight": 0.0}))
+        graphs = TiledGraphs(tiny_network, groups)
+        terms = [
+            term for group in groups if group.source == name for term in group.terms
+        ]
+        network, _ = graphs.observe(terms)
+        assert network.network is None
+
+
 class TestWatcher:
     """It counts tiles, and can end the evaluation."""
 

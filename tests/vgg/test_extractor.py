@@ -137,6 +137,50 @@ def test_no_layer_at_all():
         vgg19([])
 
 
+# Borders
+
+
+def first_layer(image, network, padding):
+    """block1_conv1 in NumPy."""
+    kernel, bias = network.get_layer("block1_conv1").get_weights()
+    pixels = image[..., ::-1] * 255.0 - [103.939, 116.779, 123.68]
+    mode = {"zeros": "constant", "mirror": "symmetric"}[padding]
+    padded = np.pad(pixels, ((1, 1), (1, 1), (0, 0)), mode=mode)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
+    found = np.einsum("hwcij,ijcd->hwd", windows, kernel) + bias
+    return np.maximum(found, 0)
+
+
+@pytest.mark.usefixtures("no_reading")
+@pytest.mark.parametrize("padding", ["zeros", "mirror"])
+def test_borders_are_as_asked_for(padding, vgg, random):
+    image = random.random((6, 5, 3), np.float32)
+    network = vgg19(["block1_conv1"], padding=padding)
+    found = network(image[None])["block1_conv1"][0]
+    expected = first_layer(image, vgg, padding)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    other = {"zeros": "mirror", "mirror": "zeros"}[padding]
+    border = np.abs(found - first_layer(image, vgg, other)) > 1
+    assert border.any()
+    assert not border[1:-1, 1:-1].any()
+
+
+@pytest.mark.usefixtures("no_reading")
+def test_mirrored_borders_change_no_layer_s_size(vgg, photo):
+    layers = ["block1_conv1", "block2_pool", "block3_conv1"]
+    found = vgg19(layers, padding="mirror")(photo[None])
+    expected = vgg(photo[None])
+    assert list(found) == layers
+    for name in layers:
+        assert found[name].shape == expected[name].shape
+        # Far from the borders nothing is any different.
+        margin = -(-LAYERS[name].halo // LAYERS[name].stride)
+        inner = np.s_[:, margin:-margin, margin:-margin]
+        np.testing.assert_allclose(
+            found[name][inner], expected[name][inner], rtol=1e-4, atol=1e-2
+        )
+
+
 # Several extractors of one network
 
 

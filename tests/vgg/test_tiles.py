@@ -36,6 +36,22 @@ class TestCut:
         assert network(tf.zeros((1, 4, 4, 3)), tf.zeros(4, tf.int32)) == {}
 
 
+def assert_features(network, tile, picture, whole):
+    """Compare the features of a tile with those that the whole has there."""
+    top, left, height, width = tile.crop
+    crop = picture[None, top : top + height, left : left + width]
+    found = network(tf.constant(crop), tf.constant(tile.margins))
+    assert found.keys() == whole.keys()
+    above, below, before, after = tile.margins
+    for name, features in found.items():
+        stride = network.strides[name]
+        rows = slice((top + above) // stride, (top + height - below) // stride)
+        columns = slice((left + before) // stride, (left + width - after) // stride)
+        expected = whole[name][:, rows, columns]
+        scale = 1e-5 * np.abs(whole[name]).max()
+        np.testing.assert_allclose(features, expected, rtol=1e-4, atol=scale)
+
+
 class TestFeatures:
     def test_less_halo_changes_them(self, tiny_network, photo):
         # The halo is not wider than it has to be.
@@ -58,19 +74,17 @@ class TestFeatures:
         network = tile_network(tiny_network, tiny_network.output)
         whole = tiny_network(photo[None])
         for tile in cut_tiles(*photo.shape[:2], size, network.halo, network.stride):
-            top, left, height, width = tile.crop
-            crop = photo[None, top : top + height, left : left + width]
-            found = network(tf.constant(crop), tf.constant(tile.margins))
-            assert found.keys() == whole.keys()
-            above, below, before, after = tile.margins
-            for name, features in found.items():
-                stride = network.strides[name]
-                rows = slice((top + above) // stride, (top + height - below) // stride)
-                columns = slice(
-                    (left + before) // stride, (left + width - after) // stride
-                )
-                expected = whole[name][:, rows, columns]
-                np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+            assert_features(network, tile, photo, whole)
+
+    @pytest.mark.parametrize("padding", ["zeros", "mirror"])
+    @pytest.mark.parametrize("pooling", ["avg", "max"])
+    def test_of_vgg19_whatever_its_poolings_and_borders(self, padding, pooling, photo):
+        layers = ["block1_conv2", "block2_pool", "block3_conv1"]
+        whole = vgg19(layers, pooling=pooling, padding=padding)
+        network, expected = tile_network(whole, layers), whole(photo[None])
+        assert (network.halo, network.stride) == (10, 4)
+        for tile in cut_tiles(*photo.shape[:2], 24, network.halo, network.stride):
+            assert_features(network, tile, photo, expected)
 
     def test_weights_are_the_whole_network_s(self, tiny_network):
         network = tile_network(tiny_network, ["block2_conv1"]).network

@@ -9,8 +9,8 @@ from tfstyle.config.types import Integer, Layers, Section, Weights
 from tfstyle.errors import nearest
 from tfstyle.vgg.layers import VGG19_LAYERS
 
-CONTENT_LOSSES = ["features"]
-STYLE_LOSSES = ["gram", "moments"]
+CONTENT_LOSSES = ["features", "self_similarity"]
+STYLE_LOSSES = ["gram", "moments", "covariance", "sliced_wasserstein", "nearest"]
 """What may be matched; the formulas are in `tfstyle.objective`."""
 
 

@@ -25,8 +25,9 @@ from tfstyle.objective.groups import (
     layers_of,
     terms_of,
 )
-from tfstyle.objective.terms import Parts
-from tfstyle.objective.tiled import OnTile, Tiled, TiledGraphs
+from tfstyle.objective.term import Parts
+from tfstyle.objective.tile_graphs import TiledGraphs
+from tfstyle.objective.tiled import OnTile, Tiled
 from tfstyle.objective.whole import Whole, whole_graph
 from tfstyle.system.replicas import all_replicas
 from tfstyle.vgg.extractor import cut, pretrained

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfstyle.objective.groups import Groups, names_of, terms_of
-from tfstyle.objective.terms import Parts, Term
+from tfstyle.objective.term import Parts, Term
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
 """For float16: tried from the first, divided by 16 until the gradient is finite."""

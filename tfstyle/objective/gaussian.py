@@ -8,7 +8,7 @@ from tfstyle.objective.losses import (
     positions,
     with_gradient,
 )
-from tfstyle.objective.terms import OfLayer, Parts, Seen, Target
+from tfstyle.objective.term import OfLayer, Parts, Seen, Target
 
 
 class Covariance(OfLayer):

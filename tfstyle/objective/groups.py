@@ -16,15 +16,8 @@ from tfstyle import config
 from tfstyle.config.objective import active, largest
 from tfstyle.config.types import Weights
 from tfstyle.objective.sampled import Sampled
-from tfstyle.objective.terms import (
-    CONTENT_TERMS,
-    STYLE_TERMS,
-    Parts,
-    Seen,
-    Target,
-    Term,
-    Variation,
-)
+from tfstyle.objective.term import Parts, Seen, Target, Term
+from tfstyle.objective.terms import CONTENT_TERMS, STYLE_TERMS, Variation
 from tfstyle.vgg.layers import VGG19_LAYERS
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfstyle.objective.losses import mean_square
 from tfstyle.objective.places import sample
-from tfstyle.objective.terms import OfLayer, Parts, Seen, Target
+from tfstyle.objective.term import OfLayer, Parts, Seen, Target
 
 
 @dataclass(frozen=True)
