@@ -118,7 +118,7 @@ def make_tiny_network(activation="relu", dtype="float32"):
 
 @pytest.fixture(scope="session")
 def tiny_kept(tiny_network):
-    """What all runs on the tiny twin have in common, so that each graph is traced once."""
+    """What all runs on the tiny twin have in common: each graph is traced once."""
     from tiny import TinyKept
 
     return TinyKept(tiny_network)

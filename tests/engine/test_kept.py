@@ -11,7 +11,7 @@ import tensorflow as tf
 from small_runs import TINY, make_config, make_inputs, run
 from tiny import TinyKept
 
-from tfstyle.config import STYLE_LOSSES
+from tfstyle.config import CONTENT_LOSSES, STYLE_LOSSES
 from tfstyle.engine import kept as keeping
 from tfstyle.engine.kept import Bounded, Kept
 from tfstyle.vgg.pretrained import computing_in
@@ -203,14 +203,21 @@ class TestChanges:
         again = run(configs[0], inputs, kept)[-1]
         assert again[1].tobytes() == first[1].tobytes()
 
-    @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
-    def test_of_the_weights_of_layers(self, tiny_network, photo, painting, style_loss):
+    @pytest.mark.parametrize(
+        ("group", "loss"),
+        [
+            *(("content", loss) for loss in CONTENT_LOSSES),
+            *(("style", loss) for loss in STYLE_LOSSES),
+        ],
+    )
+    def test_of_the_weights_of_layers(self, tiny_network, photo, painting, group, loss):
         """The graphs stay the same, so no weight may be written into them."""
         kept, inputs = TinyKept(tiny_network), make_inputs(photo, painting)
         for weight in (1, 7):
             layers = {"block1_conv1": weight, "block2_conv1": 1}
-            objective = {"style_loss": style_loss, "style_layers": layers}
-            config = make_config(TINY, {"objective": objective, "pyramid.steps": [1]})
+            objective = {f"{group}_loss": loss, f"{group}_layers": layers}
+            once = {"objective": objective, "pyramid.steps": [1], "init": "noise"}
+            config = make_config(TINY, once)
             found = run(config, inputs, kept)[0][0].losses
             expected = run(config, inputs, TinyKept(tiny_network))[0][0].losses
             assert found == expected

@@ -143,7 +143,7 @@ def test_the_target_s_own_image_has_distance_zero(
 ):
     how = smooth_network, groups_with(name, formulation), painting, painting
     objective = tiled(*how, size=16) if by_tiles else whole(*how)
-    far = objective.losses(tensor(noisy(painting)))[name]
+    far = objective.losses(tensor(vivid(painting)))[name]
     near = objective.losses(tensor(painting))[name]
     assert far > 0
     # A cosine distance is rounded to about 1e-7.

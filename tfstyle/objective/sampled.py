@@ -37,7 +37,8 @@ class Sampled(OfLayer):
         return {"samples": tf.concat(taken, 0)}
 
     def target(self, parts: Parts) -> Target:
-        return {"samples": tf.cast(parts["samples"], tf.float32)}
+        samples = tf.cast(parts["samples"], tf.float32)
+        return {"samples": samples, "constant": tf.constant(self.weight)}
 
 
 class SelfSimilarity(Sampled):
@@ -49,11 +50,12 @@ class SelfSimilarity(Sampled):
     """
 
     def target(self, parts: Parts) -> Target:
-        return {"distances": _relative(tf.cast(parts["samples"], tf.float32))}
+        distances = _relative(tf.cast(parts["samples"], tf.float32))
+        return {"distances": distances, "constant": tf.constant(self.weight)}
 
     def distance(self, parts: Parts, target: Target) -> tf.Tensor:
         error = mean_square(_relative(parts["samples"]) - target["distances"])
-        return self.weight * error
+        return target["constant"] * error
 
 
 class Nearest(Sampled):
@@ -67,7 +69,7 @@ class Nearest(Sampled):
         costs = cosine_distances(parts["samples"], target["samples"])
         forth = tf.reduce_mean(tf.reduce_min(costs, 1))
         back = tf.reduce_mean(tf.reduce_min(costs, 0))
-        return self.weight * tf.maximum(forth, back)
+        return target["constant"] * tf.maximum(forth, back)
 
 
 class SlicedWasserstein(Sampled):
