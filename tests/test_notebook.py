@@ -38,6 +38,7 @@ def test_it_opens_in_colab(notebook):
     assert "colab.research.google.com/github/" in notebook.cells[0].source
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_it_runs(notebook, tmp_path, monkeypatch):
     """At 64 px, in a kernel of its own, without a network."""

@@ -166,6 +166,7 @@ def start_many(pictures, folder, count):
 
 
 class TestKilled:
+    @pytest.mark.slow
     def test_at_some_moments(self, pictures, whole, tmp_path):
         assert kill_many(pictures, whole, tmp_path, 5, seed=0) >= 2
 
@@ -193,6 +194,7 @@ class TestKilled:
         assert_as_whole(folder, whole("lbfgs"))
 
 
+@pytest.mark.slow
 class TestInterrupted:
     @pytest.mark.parametrize("kind", STEPS)
     def test_goes_on_to_the_same_bytes(self, pictures, whole, tmp_path, kind):
@@ -234,6 +236,7 @@ class TestInterrupted:
 
 
 class TestAtOnce:
+    @pytest.mark.slow
     def test_three(self, pictures, whole, tmp_path):
         self.check(start_many(pictures, tmp_path / "run", 3))
         assert_as_whole(tmp_path / "run", whole("lbfgs"))
@@ -287,6 +290,7 @@ class TestFaults:
         job.run_job(config, inputs, folder, resume)
         assert_as_whole(folder, whole("lbfgs"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("largest", [100, 900, 5000, 90_000, 150_000])
     def test_writing_fails(self, pictures, whole, tmp_path, largest):
         """From some byte on, as on a full disk."""

@@ -74,6 +74,7 @@ def finish(*processes):
             process.communicate()
 
 
+@pytest.mark.slow
 class TestReplicas:
     def test_two_devices_give_the_picture_of_one(self, tmp_path):
         finish(start(1, tmp_path / "1.npy"))

@@ -54,6 +54,7 @@ def of_the_real_network():
     return (*groups, Group("variation", 1.0, (Variation(),)))
 
 
+@pytest.mark.slow
 def test_tiles_of_the_real_network_are_the_whole():
     groups = of_the_real_network()
     network = vgg19([term.layer for term in terms_of(groups) if term.layer])

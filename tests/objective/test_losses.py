@@ -8,6 +8,7 @@ from numpy_formulas import finite_differences, gram, variation_sum
 from tfstyle.objective.losses import (
     by_position,
     channel_products,
+    channel_sums,
     gram_matrix,
     mean_square,
     positions,
@@ -107,6 +108,13 @@ class TestSums:
                 lambda f, u=each: tf.matmul(f, f, transpose_a=True) * u, flat
             )
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+    def test_channel_sums_of_many_positions_lose_no_digit(self, random):
+        """One sum over all rows at once is wrong by 5e-6 here."""
+        features = random.normal(50, 10, (1, 512, 512, 4)).astype(np.float32)
+        expected = features.sum((0, 1, 2), dtype=np.float64)
+        found = channel_sums(tf.constant(features))
+        np.testing.assert_allclose(found, expected, rtol=5e-7)
 
     def test_positions_are_counted_and_become_rows(self, random):
         features = random.normal(size=(1, 3, 4, 5)).astype(np.float32)

@@ -225,6 +225,7 @@ def evaluate(objective, pictures):
     return objective.value_and_gradient(tensor(pictures[0]))
 
 
+@pytest.mark.slow
 class TestRealNetwork:
     @pytest.mark.parametrize("pooling", ["avg", "max"])
     def test_odd_sizes(self, odd_pictures, pooling):

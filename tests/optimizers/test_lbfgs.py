@@ -66,6 +66,7 @@ class TestConvexProblem:
         assert ours <= 1.1 * theirs, (ours, theirs)
 
 
+@pytest.mark.slow
 class TestStyleTransfer:
     @pytest.fixture(scope="class")
     @staticmethod

@@ -538,6 +538,7 @@ class TestGramMatrices:
             assert float(row["result"]) < float(row["content"])
 
 
+@pytest.mark.slow
 class TestTrends:
     """What the lectures claim, on the real network: small, but the same direction."""
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfstyle.objective.losses import (
     by_position,
     channel_products,
+    channel_sums,
     positions,
     with_gradient,
 )
@@ -19,11 +20,10 @@ class Covariance(OfLayer):
     """
 
     def observe(self, seen: Seen) -> Parts:
-        features = seen.features[self.layer]
-        flat = by_position(features)
+        features = tf.cast(seen.features[self.layer], tf.float32)
         return {
-            "sums": tf.reduce_sum(flat, 0),
-            "products": channel_products(flat),
+            "sums": channel_sums(features),
+            "products": channel_products(by_position(features)),
             "positions": positions(features),
         }
 
