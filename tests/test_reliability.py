@@ -10,14 +10,12 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, small
+from tiny_process import TinyProcess
 
 from tfstyle.config import StyleConfig
 from tfstyle.errors import RunError
@@ -28,18 +26,6 @@ from tfstyle.runs.folder import CHECKPOINT, RECORD
 from tfstyle.runs.inputs import load_inputs
 from tfstyle.system.files import TEMPORARY
 
-PROGRAM = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from tfstyle import run
-from tfstyle.system.quiet import quiet_import
-with quiet_import():
-    from conftest import make_tiny_network
-    from tfstyle.engine.kept import Kept
-network = make_tiny_network()
-Kept.network = lambda *_: network
-sys.exit(run.main(["tfstyle", *sys.argv[2:]]))
-"""
 NO_SPACE = r"\A[^\n]*No space left on device[^\n]*\Z"
 STEPS = {
     "lbfgs": {"optimizer.history": 3},
@@ -82,15 +68,8 @@ def start(pictures, folder, *flags, kind="lbfgs", largest=resource.RLIM_INFINITY
     if not path.exists():
         config = StyleConfig().with_overrides(options(pictures, kind))
         path.write_text(config.to_yaml())
-    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent)]
     arguments = ["--config", path, "--output", folder, *flags]
-    return subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest,) * 2),
-    )
+    return TinyProcess(arguments, largest)
 
 
 def log(folder):
@@ -166,7 +145,6 @@ def start_many(pictures, folder, count):
 
 
 class TestKilled:
-    @pytest.mark.slow
     def test_at_some_moments(self, pictures, whole, tmp_path):
         assert kill_many(pictures, whole, tmp_path, 5, seed=0) >= 2
 
@@ -194,7 +172,6 @@ class TestKilled:
         assert_as_whole(folder, whole("lbfgs"))
 
 
-@pytest.mark.slow
 class TestInterrupted:
     @pytest.mark.parametrize("kind", STEPS)
     def test_goes_on_to_the_same_bytes(self, pictures, whole, tmp_path, kind):
@@ -236,7 +213,6 @@ class TestInterrupted:
 
 
 class TestAtOnce:
-    @pytest.mark.slow
     def test_three(self, pictures, whole, tmp_path):
         self.check(start_many(pictures, tmp_path / "run", 3))
         assert_as_whole(tmp_path / "run", whole("lbfgs"))
@@ -290,7 +266,6 @@ class TestFaults:
         job.run_job(config, inputs, folder, resume)
         assert_as_whole(folder, whole("lbfgs"))
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("largest", [100, 900, 5000, 90_000, 150_000])
     def test_writing_fails(self, pictures, whole, tmp_path, largest):
         """From some byte on, as on a full disk."""
