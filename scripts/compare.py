@@ -1,11 +1,11 @@
 r"""Compare recipes on pairs of pictures: one sheet, and their measures in one table.
 
-    python scripts/compare.py --recipe configs/default.yaml --recipe configs/gram.yaml \
-        --pair photo.jpg,painting.jpg --pair other.jpg,drawing.png --size 256
+    python scripts/compare.py --recipe configs/default.yaml \
+        --recipe configs/neural_style.yaml --pair photo.jpg,painting.jpg --size 256
 
 writes sheet.png (a row for each pair, a column for each recipe), results.csv and a run
 directory for each of them into --output. Run again, it goes on. --set changes all
-recipes. What the measures mean is in docs/pictures.md.
+recipes, --pair names the pictures. What the measures mean is in docs/studies.md.
 """
 
 import sys
