@@ -3,6 +3,7 @@
 TensorFlow is imported only by the tests that need it, and without its start-up lines.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 
 from tfstyle.images import fit_size, load_image, resize
 from tfstyle.system.quiet import quiet_import
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
 CONTENT = ROOT / "examples/content/chelsea.png"

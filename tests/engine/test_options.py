@@ -130,3 +130,49 @@ class TestSeed:
         first, second = (run(config, inputs, real_kept)[-1] for _ in range(2))
         assert first[1].tobytes() == second[1].tobytes()
         assert first[0].losses == second[0].losses
+
+
+class TestWeightsBySize:
+    """A list of weights has one for each size; layers count only where theirs does."""
+
+    def test_a_size_with_nothing_to_minimize_is_refused(self, photo, painting):
+        from tfstyle.config import StyleConfig
+        from tfstyle.engine.inputs import Inputs, check_inputs
+
+        config = StyleConfig().with_overrides(
+            {
+                "styles": [{}],
+                "size": 64,
+                "pyramid.min_size": 32,
+                "objective": {
+                    "content_weight": 0,
+                    "style_weight": [0, 1],
+                    "style_layers": {"block1_conv1": 1},
+                    "tv_weight": 0,
+                },
+            }
+        )
+        with pytest.raises(ValueError, match="all weights are zero at 32 px"):
+            check_inputs(config, Inputs(photo, [painting]))
+
+    def test_a_deep_layer_may_wait_for_a_size_that_is_large_enough(
+        self, photo, painting
+    ):
+        from tfstyle.config import StyleConfig
+        from tfstyle.engine.inputs import Inputs, check_inputs
+
+        def check(weight):
+            layers = {"block1_conv1": 1, "block5_conv1": weight}
+            config = StyleConfig().with_overrides(
+                {
+                    "styles": [{}],
+                    "size": 64,
+                    "pyramid.min_size": 16,
+                    "objective": {"style_layers": layers, "content_weight": 0},
+                }
+            )
+            check_inputs(config, Inputs(photo, [painting]))
+
+        check([0, 0, 1])
+        with pytest.raises(ValueError, match="block5_conv1 needs at least 16 x 16"):
+            check(1)

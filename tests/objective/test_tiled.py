@@ -214,9 +214,12 @@ class TestWatcher:
 
 @pytest.fixture(scope="module")
 def odd_pictures():
-    """Image, content and style at 505 x 389 and 401 x 317."""
-    content = resize(load_image(ROOT / "examples/content/chelsea.png"), 389, 505)
-    style = small(ROOT / "examples/style/swirls.jpg", 401)
+    """Image, content and style at 361 x 283 and 297 x 235.
+
+    A tile of 64 pixels in their middle has all of its halo, 70 pixels at each side.
+    """
+    content = resize(load_image(ROOT / "examples/content/chelsea.png"), 283, 361)
+    style = small(ROOT / "examples/style/swirls.jpg", 297)
     return noisy(content), content, style
 
 

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from tfstyle.system.devices import device_name, devices, prepared
+from tfstyle.system.devices import device_name, devices, drawing_nothing, prepared
 
 COMPARE = """
 import os, random, signal, warnings
@@ -26,7 +26,7 @@ import keras, logging
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.config import is_op_determinism_enabled
-from tfstyle.system.devices import prepared
+from tfstyle.system.devices import drawing_nothing, prepared
 
 def state():
     name, keys, *rest = np.random.get_state()
@@ -48,7 +48,7 @@ def state():
 
 {chosen}
 before = state()
-with prepared():
+with prepared(), drawing_nothing():
     inside = state()
     layer = keras.layers.Conv2D(3, 3)
     layer(np.ones((1, 8, 8, 3), "float32"))
@@ -87,25 +87,29 @@ class TestPrepared:
 
     def test_restores_after_an_exception(self):
         def fail():
-            random.random()
             raise ZeroDivisionError
 
-        before = random.getstate()
         with pytest.raises(ZeroDivisionError), prepared():
             fail()
-        assert random.getstate() == before
         assert not is_op_determinism_enabled()
 
+    def test_what_others_draw_meanwhile_stays_drawn(self):
+        """Random states belong to all threads: only building layers restores them."""
+        before = random.getstate(), np.random.random()
+        with prepared():
+            drawn = random.random(), np.random.random()
+        assert random.getstate() != before[0]
+        assert (random.random(), np.random.random()) != drawn
+
     def test_nested_blocks_end_with_the_outermost(self):
-        before, filters = random.getstate(), list(tf.get_logger().filters)
+        filters = list(tf.get_logger().filters)
         with prepared():
             with prepared():
-                random.random()
+                pass
             assert is_op_determinism_enabled()
             assert tf.get_logger().filters != filters
         assert not is_op_determinism_enabled()
         assert tf.get_logger().filters == filters
-        assert random.getstate() == before
 
     def test_threads_end_with_the_last(self):
         """The first to enter leaves first, which must not undo what the other needs."""
@@ -144,11 +148,26 @@ class TestPrepared:
             tf.get_logger().warning("something else")
         assert [record.getMessage() for record in caplog.records] == ["something else"]
 
+
+class TestDrawingNothing:
+    def test_restores_after_an_exception(self):
+        def fail():
+            random.random()
+            np.random.random()
+            raise ZeroDivisionError
+
+        before = random.getstate()
+        state = np.random.get_state()[1].tolist()
+        with pytest.raises(ZeroDivisionError), drawing_nothing():
+            fail()
+        assert random.getstate() == before
+        assert np.random.get_state()[1].tolist() == state
+
     def test_another_generator_of_numpy(self):
         before = np.random.get_bit_generator()
         np.random.set_bit_generator(np.random.PCG64(1))
         try:
-            with prepared():
+            with drawing_nothing():
                 first = np.random.random()
             assert np.random.random() == first
         finally:

@@ -5,7 +5,12 @@ no TensorFlow, so a mistake is reported within a fraction of a second.
 """
 
 from tfstyle.config.loading import load_config, locate, locate_paths, parse_override
-from tfstyle.config.objective import CONTENT_LOSSES, STYLE_LOSSES, Objective
+from tfstyle.config.objective import (
+    CONTENT_LOSSES,
+    STYLE_LOSSES,
+    Further,
+    Objective,
+)
 from tfstyle.config.schema import STARTS, Extractor, Optimizer, Pyramid, StyleConfig
 from tfstyle.config.types import Section
 
@@ -14,6 +19,7 @@ __all__ = [
     "STARTS",
     "STYLE_LOSSES",
     "Extractor",
+    "Further",
     "Objective",
     "Optimizer",
     "Pyramid",

@@ -57,7 +57,7 @@ class Objective(Section):
         list[Further],
         Field(examples=["[{loss: nearest, weight: 1, layers: {block4_conv2: 1}}]"]),
     ] = []
-    samples: Annotated[Integer, Field(ge=16, le=65536)] = 1024
+    samples: Annotated[Integer, Field(ge=16, le=8192)] = 1024
     tv_weight: Weights = 1.0
     tv_reduction: Literal["auto", "mean", "sum"] = "auto"
 
@@ -103,6 +103,17 @@ class Objective(Section):
         for each in self.further:
             wanted |= active(each.weight, each.layers).keys()
         return [name for name in VGG19_LAYERS if name in wanted]
+
+    @property
+    def compared(self) -> set[str]:
+        """The layers whose features are compared with the content's in place."""
+        own = self.active_content if self.content_loss == "features" else {}
+        further = [
+            active(each.weight, each.layers)
+            for each in self.further
+            if each.loss == "features"
+        ]
+        return {name for layers in (own, *further) for name in layers}
 
     @property
     def needs_style(self) -> bool:

@@ -58,7 +58,9 @@ class Context:
             originals=sum(each.nbytes for each in pictures if each is not None),
         )
         replicas = all_replicas().count
-        return make_plan(self.config, sizes, self.precision, self.limit_gib, replicas)
+        now = {"objective": self.config.objective.at(scale.index)}
+        config = self.config.model_copy(update=now)
+        return make_plan(config, sizes, self.precision, self.limit_gib, replicas)
 
     @functools.cached_property
     def work(self) -> list[float]:

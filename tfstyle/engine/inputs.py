@@ -80,38 +80,47 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
     if needs_style and not inputs.styles:
         raise ValueError(
             "no style picture; give --style PATH or set styles, or do without: "
-            "objective.style_weight=0 and another init"
+            "objective.style_weight=0, no further style terms, and another init"
         )
     _check_sizes(config, inputs)
 
 
 def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:
-    needed = max((layer(name).min_side for name in config.objective.layers), default=1)
-    deepest = (
-        config.objective.layers[-1] if config.objective.layers else "the objective"
-    )
-    coarsest = schedule(config.pyramid, config.size)[0]
-    named = [
-        (f"content picture {config.content.path or ''}".strip(), inputs.content, 1.0)
-    ]
+    """Check that there is something to minimize at each size, and room for it."""
+    named = [("content", config.content.path, inputs.content, 1.0)]
     for style, picture in zip(config.styles, inputs.styles, strict=True):
-        named.append(
-            (f"style picture {style.path or ''}".strip(), picture, style.scale)
+        named.append(("style", style.path, picture, style.scale))
+    for scale in schedule(config.pyramid, config.size):
+        objective = config.objective.at(scale.index)
+        if not objective.layers and not objective.tv_weight:
+            raise ValueError(
+                f"all weights are zero at {scale.size} px, so there is nothing to "
+                "minimize; check the lists of weights in objective"
+            )
+        for kind, path, picture, factor in named:
+            name = f"{kind} picture {path or ''}".strip()
+            _check_size(name, picture, factor, scale, objective.layers)
+
+
+def _check_size(
+    name: str, picture: Picture, factor: float, scale: Scale, layers: Sequence[str]
+) -> None:
+    needed = max((layer(each).min_side for each in layers), default=1)
+    what = f"{layers[-1] if layers else 'the objective'} needs at least"
+    height, width = picture.shape[:2]
+    if min(height, width) < needed:
+        raise ValueError(
+            f"the {name} has {width} x {height} pixels, but {what} "
+            f"{needed} x {needed}; use a larger picture"
         )
-    for name, picture, factor in named:
-        height, width = picture.shape[:2]
-        if min(height, width) < needed:
-            raise ValueError(
-                f"the {name} has {width} x {height} pixels, but {deepest} "
-                f"needs at least {needed} x {needed}; use a larger picture"
-            )
-        height, width = size_at(coarsest, picture, factor)
-        if min(height, width) < needed:
-            raise ValueError(
-                f"the {name} is {width} x {height} pixels at the coarsest "
-                f"size, but {deepest} needs at least {needed} x {needed}; raise "
-                "pyramid.min_size and size, crop the picture, or use shallower layers"
-            )
+    height, width = size_at(scale, picture, factor)
+    if min(height, width) < needed:
+        size = f"at size {scale.size}" if scale.index else "at the coarsest size"
+        raise ValueError(
+            f"the {name} is {width} x {height} pixels {size}, but {what} "
+            f"{needed} x {needed}; raise pyramid.min_size and size, crop the picture, "
+            "or use shallower layers"
+        )
 
 
 def size_at(scale: Scale, picture: Picture, factor: float = 1.0) -> tuple[int, int]:

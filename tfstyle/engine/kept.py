@@ -29,6 +29,7 @@ from tfstyle.objective.term import Parts
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.objective.tiled import OnTile, Tiled
 from tfstyle.objective.whole import Whole, whole_graph
+from tfstyle.system.devices import drawing_nothing
 from tfstyle.system.replicas import all_replicas
 from tfstyle.vgg.extractor import cut, pretrained
 from tfstyle.vgg.weights import identity
@@ -103,7 +104,7 @@ class Kept:
         def load() -> keras.Model:
             return pretrained(options.weights, options.normalized, precision)
 
-        with all_replicas().strategy.scope():
+        with all_replicas().strategy.scope(), drawing_nothing():
             whole = self._pretrained.get(whole_key, load)
             network: keras.Model = self._extractors.get(
                 (whole_key, *how, *layers),
@@ -121,8 +122,11 @@ class Kept:
     ) -> Objective:
         """Return the objective of one size, with its targets measured."""
         scaled = scaled or context.scaled(scale)
-        groups = compile_groups(context.config.objective, scale.index)
-        objective = self._unaimed(context, scaled, plan, groups, on_tile)
+        groups = compile_groups(
+            context.config.objective, scale.index, context.config.seed
+        )
+        with drawing_nothing():
+            objective = self._unaimed(context, scaled, plan, groups, on_tile)
         styles = self._measured_styles(context, scaled, plan, objective)
         objective.aim(to_tensor(scaled.content), styles)
         return objective

@@ -41,13 +41,14 @@ def optimize(
     began = time.perf_counter() - (state.seconds if state else 0.0)
     context.check_memory()
     index, taken, count = _stands(state)
-    stage = None
+    stage, reported = None, False
     while index < len(context.scales):
         stage = open_stage(kept, context, index, stage, on_tile)
         stage.begin(state)
-        if state or count == 0:
+        state = None
+        if not reported:
             yield stage.report(taken, count, began)
-            state = None
+            reported = True
         while taken < stage.steps and not stage.optimizer.converged:
             stage.optimizer.step()
             taken, count = taken + 1, count + 1

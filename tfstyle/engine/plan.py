@@ -203,7 +203,7 @@ def halo(layers: list[str]) -> int:
 
 def content_floats_per_pixel(config: StyleConfig) -> float:
     """Return how many numbers per pixel the content's targets are."""
-    layers = config.objective.active_content
+    layers = config.objective.compared
     return sum(LAYERS[name].floats_per_pixel for name in layers)
 
 

@@ -6,6 +6,7 @@ Each of the three is a group, a sum over its terms. Layers of weight 0 have no t
 the network is not run for them; the variation needs none, and is logged at any weight.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,36 +38,40 @@ IN_TARGET = ("weight", "formulation", "mean")
 """What terms know that only their `target` depends on; see `Term`."""
 
 
-def compile_groups(options: config.Objective, index: int = 0) -> Groups:
+def compile_groups(options: config.Objective, index: int = 0, seed: int = 0) -> Groups:
     """Return the groups of an objective at one size, in the order of its log.
 
     Args:
         options: the config's.
         index: of the size, from the coarsest; weights may differ from size to size.
+        seed: chooses the places that terms over samples look at.
     """
     now = options.at(index)
+    group = functools.partial(_group, now, seed)
     return (
-        _group(
-            now, "content", now.content_loss, now.content_weight, now.content_layers
-        ),
-        _group(now, "style", now.style_loss, now.style_weight, now.style_layers),
+        group("content", now.content_loss, now.content_weight, now.content_layers),
+        group("style", now.style_loss, now.style_weight, now.style_layers),
         Group(
             "variation", largest(now.tv_weight), (Variation(not now.sums_variation),)
         ),
-        *_further(now),
+        *(
+            group(name, each.loss, each.weight, each.layers)
+            for name, each in zip(_names(now.further), now.further, strict=True)
+        ),
     )
 
 
-def _further(now: config.Objective) -> Iterator[Group]:
-    names = [each.loss for each in now.further]
-    for index, each in enumerate(now.further):
-        again = names[:index].count(each.loss)
-        name = f"{each.loss}_{again + 1}" if again else each.loss
-        yield _group(now, name, each.loss, each.weight, each.layers)
+def _names(further: Sequence[config.Further]) -> Iterator[str]:
+    """Yield the names of further groups: those of their losses, numbered if again."""
+    losses = [each.loss for each in further]
+    for index, loss in enumerate(losses):
+        again = losses[:index].count(loss)
+        yield f"{loss}_{again + 1}" if again else loss
 
 
 def _group(
     now: config.Objective,
+    seed: int,
     name: str,
     loss: str,
     weight: Weights,
@@ -75,7 +80,8 @@ def _group(
     """Return the terms of one loss, for the layers that have a weight."""
     of_content = loss in CONTENT_TERMS
     kind = (CONTENT_TERMS if of_content else STYLE_TERMS)[loss]
-    extra = {"samples": now.samples} if issubclass(kind, Sampled) else {}
+    sampled = issubclass(kind, Sampled)
+    extra = {"samples": now.samples, "seed": seed} if sampled else {}
     terms = tuple(
         kind(layer, largest(each), now.formulation, **extra)
         for layer, each in active(weight, layers).items()

@@ -188,5 +188,8 @@ def failure(error: Exception) -> RunError:
         where = f" ({error.filename})" if error.filename else ""
         text = f"{error.strerror}{where}; check the folder, and the space on its disk"
     elif isinstance(error, MemoryError) or "ResourceExhausted" in type(error).__name__:
-        text = "the memory is full; lower memory.limit_gib or the size"
+        text = (
+            "the memory is full; close other programs, or start again with a lower "
+            "memory.limit_gib or size"
+        )
     return RunError(text)

@@ -40,9 +40,8 @@ def prepared() -> Iterator[None]:
     In this block every operation is deterministic (else a GPU may sum in another order
     each time, and runs would differ), Keras' defaults are float32 and channels last,
     and GPU memory grows as needed (else TensorFlow takes all of it at once). Afterwards
-    these are what they were before, and so are the states of `random`, from which
-    Keras' initializers draw, and of `numpy.random`. Only the growth cannot be taken
-    back once TensorFlow has started a GPU.
+    these are what they were before. Only the growth cannot be taken back once
+    TensorFlow has started a GPU.
 
     Blocks may be nested, and threads may be in one at the same time: what belongs to
     the process is restored when the last of them ends. Entering and leaving take less
@@ -52,6 +51,20 @@ def prepared() -> Iterator[None]:
 
     with _process_set_up, _restoring(_dtype_policy, _set_dtype_policy):
         keras.config.set_dtype_policy("float32")
+        yield
+
+
+@contextlib.contextmanager
+def drawing_nothing() -> Iterator[None]:
+    """Restore the states of `random`, from which Keras' initializers draw, and NumPy's.
+
+    Only around what builds layers: other threads may draw meanwhile.
+    """
+    read = functools.partial(np.random.get_state, legacy=False)
+    with (
+        _restoring(random.getstate, random.setstate),
+        _restoring(read, np.random.set_state),
+    ):
         yield
 
 
@@ -98,10 +111,6 @@ def _set_up_process() -> Iterator[None]:
     with (
         _growing_gpu_memory(),
         _without_retracing_warnings(),
-        _restoring(random.getstate, random.setstate),
-        _restoring(
-            functools.partial(np.random.get_state, legacy=False), np.random.set_state
-        ),
         _restoring(is_op_determinism_enabled, _set_determinism),
         _restoring(config.image_data_format, config.set_image_data_format),
     ):
