@@ -349,7 +349,7 @@ class TestFailed:
         ("error", "what"),
         [
             (RuntimeError("boom"), "RuntimeError: boom"),
-            (MemoryError(), "the memory is full; lower"),
+            (MemoryError(), "the memory is full; close"),
             (OSError(28, "No space left"), "No space left"),
         ],
     )
