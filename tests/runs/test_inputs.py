@@ -2,31 +2,12 @@
 
 import numpy as np
 import pytest
+from input_pictures import ONE_LINE, make_config, noise
 from PIL import Image, ImageCms
 
 from tfstyle.config import StyleConfig
 from tfstyle.images import Metadata, load_image, save_image
 from tfstyle.runs.inputs import load_inputs, load_metadata
-
-ONE_LINE = r"\A[^\n]+\Z"
-
-
-def noise(height, width):
-    return np.random.default_rng(0).random((height, width, 3), np.float32)
-
-
-def make_config(**overrides):
-    """A config that asks for block4_conv1, 8 pixels a side, at 64 px."""
-    return StyleConfig().with_overrides(
-        {
-            "size": 64,
-            "pyramid.min_size": None,
-            "objective.content_layers": {"block4_conv1": 1},
-            "objective.style_layers": {"block1_conv1": 1},
-            "styles": [{}],
-            **overrides,
-        }
-    )
 
 
 def complaint(call, *arguments):

@@ -55,7 +55,7 @@ class Objective(ABC):
     ) -> None:
         """Measure the targets.
 
-        Several styles become one target; see `terms.Term.mix`.
+        Several styles become one target; see `term.Term.mix`.
 
         Args:
             content: (1, h, w, 3), in [0, 1].

@@ -2,8 +2,9 @@
 
     total = content_weight · content + style_weight · style + tv_weight · variation
 
-Each of the three is a group, a sum over its terms. Layers of weight 0 have no term, and
-the network is not run for them; the variation needs none, and is logged at any weight.
+Each of the three is a group, a sum over its terms; `further` ones come after them and
+count in the total as well. Layers of weight 0 have no term, and the network is not run
+for them; the variation needs none, and is logged at any weight.
 """
 
 import functools

@@ -46,7 +46,7 @@ def channel_sums(features: tf.Tensor) -> tf.Tensor:
 
 
 def gram_matrix(features: tf.Tensor) -> tf.Tensor:
-    """Return how strongly each pair of channels fires together: G = FᵀF / M.
+    """Return how strongly each pair of channels is active together: G = FᵀF / M.
 
     A mean over positions, where Gatys et al. (2016, eq. 3) sum, so that the style does
     not depend on the size of the picture it was measured on.

@@ -102,7 +102,7 @@ class Moments(OfLayer):
     def _moments(parts: Parts) -> tf.Tensor:
         mean = parts["sums"] / parts["positions"]
         variance = parts["squares"] / parts["positions"] - tf.square(mean)
-        # A channel that never fires has no slope at σ = 0 without the small constant.
+        # A channel without activity has no slope at σ = 0 without the small constant.
         return tf.stack([mean, tf.sqrt(tf.maximum(variance, 0.0) + 1e-6)])
 
 

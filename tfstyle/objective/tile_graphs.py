@@ -26,7 +26,7 @@ class TiledGraphs:
         network: from `tfstyle.vgg.extractor.vgg19`.
         groups: terms and weights.
         keep_content: content features come as such, not as the picture to see again.
-        replicas: share the tiles.
+        replicas: compute the tiles together.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class TiledGraphs:
 def _origins(
     network: TileNetwork, image: tf.Tensor, crop: tf.Tensor, margins: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Return where a tile's features lie in those of the picture; see `terms.Seen`."""
+    """Return where a tile's features lie in those of the picture; see `term.Seen`."""
     top_left = crop[:2] + margins[::2]  # without the halo
     pixels = tf.concat([top_left, tf.shape(image)[1:3]], 0)
     return {layer: pixels // stride for layer, stride in network.strides.items()}

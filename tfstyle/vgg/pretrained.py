@@ -88,7 +88,7 @@ def normalize(network: keras.Model, means: dict[str, np.ndarray]) -> None:
     Args:
         network: Keras' VGG19.
         means: for each convolution its mean activations, (C,), at least 0. A channel
-            with mean 0 never fires and keeps its scale.
+            with mean 0 is never active and keeps its scale.
     """
     incoming = np.ones(3, np.float32)
     for layer in network.layers:
