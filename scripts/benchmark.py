@@ -49,7 +49,7 @@ objective of the 8-bit picture that would be saved, at the final size.
 ## Against TensorFlow's tutorial ({size} px, {steps} Adam steps, float32)
 
 Seconds until our picture is as good as the tutorial's last one: on our objective with
-the default config, on the tutorial's with steps of [60, 60, {steps}] until it is.
+configs/classic.yaml, on the tutorial's with steps of [60, 60, {steps}] until it is.
 
 | objective | tutorial's last | tutorial | tfstyle | faster |
 |---|---|---|---|---|

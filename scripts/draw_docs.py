@@ -24,9 +24,14 @@ flags.DEFINE_string("output", None, "Folder of the runs; by default runs/docs.")
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
-GRIDS = (
-    *("content_layers", "style_layers", "ratio", "network", "start", "variation"),
-    "pairs",
+GRIDS = ("content_layers", "style_layers", "ratio", "network", "start", "variation")
+GALLERY = (
+    ("chelsea.png", "rhone.jpg"),
+    ("astronaut.png", "wave.jpg"),
+    ("coffee.png", "composition_vii.jpg"),
+    ("rocket.jpg", "rhone.jpg"),
+    ("coffee.png", "rhone.jpg"),
+    ("rocket.jpg", "wave.jpg"),
 )
 SCRIPTS = {
     "feature_maps": ["feature_maps.py"],
@@ -53,12 +58,22 @@ def main() -> int:
         print(f"{name}: {time.perf_counter() - began:.0f} s so far", flush=True)
     as_jpeg(output / "feature_maps" / "blocks.png", folder / "blocks.jpg")
     shutil.copy(output / "film" / "run" / "film.webp", folder / "film.webp")
-    shutil.move(folder / "pairs.jpg", IMAGES / "pairs.jpg")
-    config = ["--config", "configs/default.yaml", "--overwrite"]
-    run("-m", "tfstyle.run", *config, "--output", str(output / "default"))
-    row = ["--run_dir", str(output / "default"), "--output", "docs/images/default.jpg"]
-    run("scripts/side_by_side.py", *row)
+    draw_row(output / "default", IMAGES / "default.jpg")
+    (IMAGES / "gallery").mkdir(exist_ok=True)
+    for content, style in GALLERY:
+        name = f"{Path(content).stem}_{Path(style).stem}"
+        pictures = ["--content", f"examples/content/{content}"]
+        pictures += ["--style", f"examples/style/{style}"]
+        draw_row(output / name, IMAGES / "gallery" / f"{name}.jpg", *pictures)
     return 0
+
+
+def draw_row(run_dir: Path, target: Path, *pictures: str) -> None:
+    """Run the default config, and draw content, style and result side by side."""
+    config = ["--config", "configs/default.yaml", "--overwrite", *pictures]
+    run("-m", "tfstyle.run", *config, "--output", str(run_dir))
+    row = ["--run_dir", str(run_dir), "--output", str(target)]
+    run("scripts/side_by_side.py", *row)
 
 
 def run(*arguments: str) -> None:

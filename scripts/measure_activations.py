@@ -5,7 +5,7 @@
 writes tfstyle/data/vgg19_mean_activations.npz: for each of the 16 convolutions the
 mean of every channel, (C,) float32, over all positions of all pictures. The paper used
 ImageNet's validation pictures; these are the photographs that scikit-image carries and
-the paintings in examples/, without whose colors some channels would hardly ever fire.
+the drawings in examples/, without whose colors some channels would hardly ever fire.
 """
 
 import sys
@@ -29,6 +29,8 @@ PHOTOGRAPHS = (
     *("motorcycle_left.png", "motorcycle_right.png", "rocket.jpg"),
 )
 
+DRAWN = ("glass.jpg", "marbling.jpg", "swirls.jpg")
+
 FILE = "tfstyle/data/vgg19_mean_activations.npz"
 flags.DEFINE_string("output", None, f"File to write; by default {FILE}.")
 
@@ -37,7 +39,7 @@ def main() -> int:
     """Average each picture's means, every picture with the same weight."""
     output = path_of("output", FILE)
     pictures = [Path(str(files("skimage"))) / "data" / name for name in PHOTOGRAPHS]
-    pictures += sorted(Path("examples/style").glob("*.jpg"))
+    pictures += [Path("examples/style") / name for name in DRAWN]
     require_tensorflow()
     with prepared():
         means = mean_activations(pictures)

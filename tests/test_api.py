@@ -79,7 +79,10 @@ class TestStylize:
             ({"sze": 48}, "did you mean size?"),
             ({"objective": {"tv_wieght": 1}}, "did you mean tv_weight?"),
             ({"size": 8}, "size is 8: it should be"),
-            ({"size": 17}, "17 x 11 pixels at the coarsest size"),
+            (
+                {"size": 17, "objective": {"style_layers": {"block5_conv1": 1}}},
+                "17 x 11 pixels at the coarsest size",
+            ),
             ({"init": "missing.png"}, "missing.png: No such file"),
             ({"styles": [{"weight": 2}, {"weight": 3}]}, "styles has 2 entries for 1"),
         ],

@@ -605,7 +605,7 @@ class TestInterruption:
         done = tfstyle(*TINY, *changes, "--output", "run", "--resume")
         assert done.code == 2
         assert "seed: 0 before, 7 now" in done.err
-        assert "objective.tv_weight: 1.0 before, 3.0 now" in done.err
+        assert "objective.tv_weight: 5.0 before, 3.0 now" in done.err
         assert tree(desk) == before
         output = ("--set", "output.snapshot_every=1")
         assert tfstyle(*TINY, *output, "--output", "run", "--resume").code == 0

@@ -38,7 +38,7 @@ ROOMS = (
 HEAVY = (
     *("engine.context", "engine.kept", "engine.loop", "engine.stage", "objective"),
     *("optimizers", "studies.measures", "system.replicas"),
-    *("vgg.extractor", "vgg.pretrained", "vgg.tiles"),
+    *("vgg.borders", "vgg.extractor", "vgg.pretrained", "vgg.tiles"),
 )
 
 
@@ -180,7 +180,7 @@ class TestTensorFlow:
             "from tfstyle.run import main; main(['tfstyle', '--config', 'nope.yaml'])",
             (
                 "from tfstyle.run import main; main(['tfstyle', '--config', "
-                "'configs/smoke.yaml', '--size', '16'])"
+                "'configs/classic.yaml', '--size', '16'])"
             ),
         ],
         ids=["tfstyle", "light modules", "help", "a bad config", "a bad input"],

@@ -29,11 +29,11 @@ from tfstyle.system.precision import fastest_precision
 def against_tutorial(size: int, steps: int) -> tuple[list[str], list[Curve]]:
     """Measure the time to the tutorial's last picture, on both objectives."""
     tutorial = recipe("tutorial", **{"size": size, "pyramid.steps": [steps]})
-    default = recipe("default", size=size)
-    inputs = load_inputs(default)
+    classic = recipe("classic", size=size)
+    inputs = load_inputs(classic)
     name = f"tutorial, {steps} Adam steps"
     theirs = tfstyle_curve(name, tutorial, Judge(tutorial, inputs))
-    mixed = default.with_overrides(
+    mixed = classic.with_overrides(
         {
             "objective": tutorial.objective.model_dump(),
             "extractor": tutorial.extractor.model_dump(),
@@ -42,7 +42,7 @@ def against_tutorial(size: int, steps: int) -> tuple[list[str], list[Curve]]:
         }
     )
     rows, curves = [], []
-    for title, config in (("the tutorial's", mixed), ("ours", default)):
+    for title, config in (("the tutorial's", mixed), ("ours", classic)):
         judge = Judge(config, inputs)
         target = judge(theirs.picture)
         curve = tfstyle_curve(f"tfstyle on {title}", config, judge, until=target)
@@ -64,7 +64,7 @@ def against_neural_style(size: int, steps: int) -> tuple[list[str], list[Curve]]
     config = theirs.with_overrides(
         {"pyramid": StyleConfig().pyramid.model_dump(), "precision": "auto"}
     )
-    curve = tfstyle_curve("tfstyle, its default schedule", config, judge)
+    curve = tfstyle_curve("tfstyle, its schedule", config, judge)
     when_best = plain.seconds[int(np.argmin(plain.values))]
     reached = curve.seconds_to(plain.best)
     faster = f"{reached:.1f} s to plain's best, {when_best / reached:.1f} x faster"
@@ -80,7 +80,7 @@ def against_neural_style(size: int, steps: int) -> tuple[list[str], list[Curve]]
 
 def against_floor(sizes: Sequence[int]) -> list[str]:
     """Measure a step, its floor, both precisions and the memory, by size."""
-    config = recipe("default")
+    config = recipe("classic")
     inputs = load_inputs(config)
     rate, rows = matrix_rate(), []
     for size in sizes:
@@ -120,9 +120,9 @@ def previews(small: int, large: int, path: Path) -> list[str]:
     import tensorflow as tf
 
     rows, pictures = [], []
-    one_size = recipe("default", pyramid={"min_size": None, "steps": [100]})
+    one_size = recipe("classic", pyramid={"min_size": None, "steps": [100]})
     for title, config in (
-        ("coarse to fine", recipe("default")),
+        ("coarse to fine", recipe("classic")),
         ("one size, 100 steps", one_size),
     ):
         preview = render(config, small)

@@ -161,6 +161,7 @@ def narrow_vgg19(seed):
 
 NARROW = {
     **TINY,
+    "extractor.pooling": "avg",
     "size": 24,
     "pyramid.steps": [2],
     "objective.content_layers": {"block2_conv1": 1},

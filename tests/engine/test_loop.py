@@ -167,7 +167,8 @@ class TestSizes:
         self, tiny_kept, photo, painting, starts
     ):
         """What the coarser one changed is enlarged, and added to the finer start."""
-        steps = run(make_config(TWO_SCALES), make_inputs(photo, painting), tiny_kept)
+        options = {**TWO_SCALES, "content.recolor": False, "pyramid.details": 1}
+        steps = run(make_config(options), make_inputs(photo, painting), tiny_kept)
         coarse = steps[3][1]
         start = resize(photo, 22, 32)
         changed = resize(coarse, 22, 32) - resize(resize(start, 11, 16), 22, 32)

@@ -12,21 +12,21 @@ from tfstyle.vgg.extractor import load_vgg19
 ADAM = {"optimizer.name": "adam"}
 LAYERS = {"block2_conv1": 1}
 EFFECTS = {
-    "content.recolor": ({}, {"content.recolor": True}),
+    "content.recolor": ({}, {"content.recolor": False}),
     "styles.weight": ({}, {"styles": [{"weight": 1}, {"weight": 3}]}),
     "styles.scale": ({}, {"styles": [{"scale": 1.5}, {"scale": 1.5}]}),
     "size": ({}, {"size": 40}),
     "init": ({}, {"init": "noise"}),
     "seed": ({"init": "noise"}, {"seed": 1}),
-    "extractor.pooling": ({}, {"extractor.pooling": "max"}),
+    "extractor.pooling": ({}, {"extractor.pooling": "avg"}),
     "extractor.normalized": ({}, {"extractor.normalized": True}),
-    "extractor.padding": ({}, {"extractor.padding": "mirror"}),
+    "extractor.padding": ({}, {"extractor.padding": "zeros"}),
     "objective.formulation": ({}, {"objective.formulation": "mean"}),
     "objective.content_weight": ({}, {"objective.content_weight": 2}),
     "objective.content_layers": ({}, {"objective.content_layers": {"block3_conv1": 1}}),
     "objective.content_loss": ({}, {"objective.content_loss": "self_similarity"}),
     "objective.style_weight": ({}, {"objective.style_weight": 40}),
-    "objective.style_layers": ({}, {"objective.style_layers.block5_conv1": 0}),
+    "objective.style_layers": ({}, {"objective.style_layers.block3_conv1": 0}),
     "objective.style_loss": ({}, {"objective.style_loss": "moments"}),
     "objective.further": (
         {},
@@ -48,7 +48,7 @@ EFFECTS = {
     "optimizer.epsilon": (ADAM, {"optimizer.epsilon": 0.1}),
     "pyramid.min_size": ({}, {"pyramid.min_size": 32}),
     "pyramid.steps": ({}, {"pyramid.steps": [2]}),
-    "pyramid.details": ({"pyramid.min_size": 32}, {"pyramid.details": 0.5}),
+    "pyramid.details": ({"pyramid.min_size": 32}, {"pyramid.details": 1.0}),
     "precision": ({}, {"precision": "bfloat16"}),
 }
 ELSEWHERE = {

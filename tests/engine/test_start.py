@@ -10,6 +10,8 @@ from tfstyle.engine.schedule import Scale
 from tfstyle.engine.start import enlarge, noise, start_image
 from tfstyle.images import cover, resize
 
+OWN_COLORS = {"content.recolor": False}
+
 
 class TestNoise:
     def test_another_seed_gives_another(self):
@@ -30,7 +32,7 @@ class TestInit:
 
         def first_image(init, picture=None):
             inputs = make_inputs(photo, painting, painting[::-1], start=picture)
-            config = make_config({**TINY, "init": init}, styles=2)
+            config = make_config({**TINY, **OWN_COLORS, "init": init}, styles=2)
             return next(optimize(config, inputs, kept=tiny_kept)).image()
 
         return first_image
@@ -57,14 +59,14 @@ class TestInit:
         inputs = make_inputs(photo, painting)
         losses = next(optimize(make_config(TINY), inputs, kept=tiny_kept)).losses
         assert losses["content"] == pytest.approx(0, abs=1e-9)
-        assert losses["style"] > 0.1
+        assert losses["style"] > 0.01
 
 
 class TestEnlarge:
     @pytest.fixture
     def scaled(self, photo, painting):
-        def at(init):
-            config = make_config({**TINY, "init": init})
+        def at(init, details=1.0):
+            config = make_config({**TINY, "init": init, "pyramid.details": details})
             return ScaledInputs(config, make_inputs(photo, painting), Scale(32, 1))
 
         return at
@@ -76,6 +78,17 @@ class TestEnlarge:
         found = enlarge(coarse, scaled("content"))
         np.testing.assert_allclose(found, np.clip(start + change, 0, 1), atol=1e-6)
         assert found.dtype == np.float32
+
+    def test_adds_a_fraction_of_them(self, scaled, random):
+        coarse = random.random((11, 16, 3), np.float32) / 2 + 0.25
+        none, half, all_ = (
+            enlarge(coarse, scaled("content", fraction)) for fraction in (0, 0.5, 1)
+        )
+        inside = (all_ > 0) & (all_ < 1)
+        np.testing.assert_allclose(
+            half[inside], (none + (all_ - none) / 2)[inside], atol=1e-6
+        )
+        assert np.abs(all_ - none).max() > 0.01
 
     def test_noise_has_no_details(self, scaled, random):
         coarse = random.random((11, 16, 3), np.float32)

@@ -129,7 +129,7 @@ class TestChangedConfig:
             }
         )
         line = complaint(path, config)
-        assert "objective.tv_weight: 1.0 before, 0.5 now" in line
+        assert "objective.tv_weight: 5.0 before, 0.5 now" in line
         assert "seed: 3 before, 4 now" in line
         assert "styles.0.scale: 1.0 before, 2.0 now" in line
         assert "undo that, or start again with --overwrite" in line

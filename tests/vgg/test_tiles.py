@@ -79,7 +79,7 @@ class TestFeatures:
     @pytest.mark.parametrize("padding", ["zeros", "mirror"])
     @pytest.mark.parametrize("pooling", ["avg", "max"])
     def test_of_vgg19_whatever_its_poolings_and_borders(self, padding, pooling, photo):
-        layers = ["block1_conv2", "block2_pool", "block3_conv1"]
+        layers = ["block1_conv1", "block1_conv2", "block2_pool", "block3_conv1"]
         whole = vgg19(layers, pooling=pooling, padding=padding)
         network, expected = tile_network(whole, layers), whole(photo[None])
         assert (network.halo, network.stride) == (10, 4)

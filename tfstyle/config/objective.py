@@ -48,9 +48,13 @@ class Objective(Section):
         "block4_conv2": 1.0
     }
     content_loss: ContentLoss = "features"
-    style_weight: Weights = 20.0
+    style_weight: Weights = 35.0
     style_layers: Annotated[Layers, Field(examples=["{block1_conv1: 1}"])] = {
-        f"block{block}_conv1": 0.2 for block in range(1, 6)
+        "block1_conv1": 0.2,
+        "block2_conv1": 0.2,
+        "block3_conv1": 0.2,
+        "block3_conv3": 0.1,
+        "block4_conv1": [0.0, 0.1],
     }
     style_loss: StyleLoss = "gram"
     further: Annotated[
@@ -58,7 +62,7 @@ class Objective(Section):
         Field(examples=["[{loss: nearest, weight: 1, layers: {block4_conv2: 1}}]"]),
     ] = []
     samples: Annotated[Integer, Field(ge=16, le=8192)] = 1024
-    tv_weight: Weights = 1.0
+    tv_weight: Weights = 5.0
     tv_reduction: Literal["auto", "mean", "sum"] = "auto"
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ class Content(Section):
     """The content image, whose arrangement is kept."""
 
     path: File | None = None
-    recolor: bool = False
+    recolor: bool = True
 
 
 class Style(Section):
@@ -35,9 +35,9 @@ class Extractor(Section):
     """Which VGG19 looks at the pictures."""
 
     weights: File = "bundled"
-    pooling: Literal["avg", "max"] = "avg"
+    pooling: Literal["avg", "max"] = "max"
     normalized: bool = False
-    padding: Literal["mirror", "zeros"] = "zeros"
+    padding: Literal["mirror", "zeros"] = "mirror"
 
 
 class Optimizer(Section):
@@ -61,7 +61,7 @@ class Pyramid(Section):
         list[Annotated[Integer, Field(ge=1, le=1_000_000)]],
         Field(min_length=1, examples=["[100, 60]"]),
     ] = [100, 60, 40]
-    details: Annotated[Float, Field(ge=0, le=1)] = 1.0
+    details: Annotated[Float, Field(ge=0, le=1)] = 0.5
 
 
 class Memory(Section):

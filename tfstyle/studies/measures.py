@@ -7,6 +7,7 @@ import numpy as np
 
 from tfstyle.config import Objective as Options
 from tfstyle.config import Optimizer, StyleConfig
+from tfstyle.config.schema import Content, Extractor
 from tfstyle.engine.context import choose_context
 from tfstyle.engine.inputs import Inputs, size_at
 from tfstyle.engine.kept import Kept, to_tensor
@@ -15,7 +16,8 @@ from tfstyle.images import Picture, resize, to_uint8
 from tfstyle.system.devices import prepared
 from tfstyle.vgg.layers import layer
 
-Layers = Mapping[str, float | list[float]]
+CONTENT_LAYERS = {"block4_conv2": 1.0}
+STYLE_LAYERS = {f"block{block}_conv1": 0.2 for block in range(1, 6)}
 
 
 def psnr(image: Picture, reference: Picture) -> float:
@@ -39,10 +41,11 @@ def content_psnr(config: StyleConfig, inputs: Inputs, image: Picture) -> float:
 def distances(
     config: StyleConfig, inputs: Inputs, image: Picture, kept: Kept
 ) -> dict[str, float]:
-    """Measure a result by the default objective in float32, at its final size.
+    """Measure a result by Gatys' layers in float32, at its final size.
 
     The content distance is relative at block4_conv2, the style distance the mean of
-    the relative distances at block1_conv1 to block5_conv1.
+    the relative distances at block1_conv1 to block5_conv1, with average pooling. The
+    content is that of the photograph in its own colors.
 
     Args:
         config: of the run.
@@ -71,6 +74,8 @@ def distances(
 def measuring_config(config: StyleConfig, inputs: Inputs, scale: Scale) -> StyleConfig:
     """Return the config that measures the results of another."""
     return StyleConfig(
+        content=Content(recolor=False),
+        extractor=Extractor(pooling="avg", padding="zeros"),
         size=config.size,
         styles=config.styles,
         objective=measuring_options(inputs, scale),
@@ -81,18 +86,18 @@ def measuring_config(config: StyleConfig, inputs: Inputs, scale: Scale) -> Style
 
 
 def measuring_options(inputs: Inputs, scale: Scale) -> Options:
-    """Return the default objective without layers too deep for small pictures."""
+    """Return Gatys' objective without layers too deep for small pictures."""
     pictures = [inputs.content, *inputs.styles]
     side = min(min(size_at(scale, picture)) for picture in pictures)
-    default = Options()
     return Options(
-        content_layers=dict(_fitting(default.content_layers, side)),
-        style_layers=dict(_fitting(default.style_layers, side)),
-        style_weight=default.style_weight if inputs.styles else 0.0,
+        content_layers=dict(_fitting(CONTENT_LAYERS, side)),
+        style_layers=dict(_fitting(STYLE_LAYERS, side)),
+        style_weight=1.0 if inputs.styles else 0.0,
+        tv_weight=1.0,  # in no use: something to minimize where no layer fits
     )
 
 
-def _fitting(layers: Layers, side: int) -> Layers:
+def _fitting(layers: Mapping[str, float], side: int) -> Mapping[str, float]:
     return {
         name: weight for name, weight in layers.items() if layer(name).min_side <= side
     }

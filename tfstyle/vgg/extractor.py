@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import keras
 
+from tfstyle.vgg.borders import Mirrored
 from tfstyle.vgg.layers import layer as known
 from tfstyle.vgg.pretrained import (
     computing_in,
@@ -101,9 +102,8 @@ def _cut(
         if pooling == "avg" and isinstance(layer, keras.layers.MaxPooling2D):
             layer = keras.layers.AveragePooling2D(2, name=layer.name)
         if padding == "mirror" and layer.name == "block1_conv1":
-            features = _mirrored(features, layer)
-        else:
-            features = layer(features)
+            layer = Mirrored(layer, name=layer.name)
+        features = layer(features)
         if layer.name in wanted:
             outputs[layer.name] = features
         if len(outputs) == len(wanted):
@@ -111,19 +111,6 @@ def _cut(
     model = keras.Model(image, outputs, name="vgg19")
     model.trainable = False
     return model
-
-
-def _mirrored(
-    features: keras.KerasTensor, layer: keras.layers.Layer
-) -> keras.KerasTensor:
-    """Apply the first convolution to a picture that goes on as its mirror image.
-
-    Zeros, with which VGG19 was trained, are a dark line around the picture: it paints
-    one, and a style image brings its own. Beyond the first layer they do no harm.
-    """
-    margin = ((0, 0), (1, 1), (1, 1), (0, 0))
-    pad = keras.layers.Lambda(lambda x: keras.ops.pad(x, margin, mode="symmetric"))
-    return keras.layers.Cropping2D(1)(layer(pad(features)))
 
 
 def preprocess(image: keras.KerasTensor) -> keras.KerasTensor:

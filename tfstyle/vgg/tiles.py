@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from tfstyle.vgg.borders import Mirrored
+
 
 @dataclass(frozen=True)
 class TileNetwork:
@@ -79,7 +81,7 @@ def _halos(chain: Sequence[keras.layers.Layer]) -> list[int]:
     for layer in reversed(chain):
         if _pools(layer):
             halo *= 2
-        elif isinstance(layer, keras.layers.Conv2D):
+        elif isinstance(layer, keras.layers.Conv2D | Mirrored):
             halo += 1  # kernels are 3 x 3
         halos.append(halo)
     return halos[::-1]
