@@ -54,6 +54,24 @@ class TestStylize:
         )
         np.testing.assert_array_equal(from_paths.image, from_arrays.image)
 
+    def test_keeps_what_a_mask_says(self, tiny_vgg19, photo, painting, tmp_path):
+        mask = np.zeros_like(photo)
+        mask[:20] = 1
+        save_image(tmp_path / "mask.png", mask)
+        keep = {"mask": tmp_path / "mask.png"}
+        image = stylize(photo, painting, **{**TINY, "size": 64}, keep=keep).image
+        np.testing.assert_array_equal(image[:20], photo[:20])
+        assert np.abs(image - photo)[20:].mean() > 0.01
+
+    def test_takes_colors_of_a_third_picture(
+        self, tiny_vgg19, photo, painting, tmp_path
+    ):
+        save_image(tmp_path / "palette.png", painting[..., ::-1])
+        options = {**TINY, "palette": tmp_path / "palette.png"}
+        image = stylize(photo, painting, **options).image
+        wanted = painting[..., ::-1].mean((0, 1))
+        np.testing.assert_allclose(image.mean((0, 1)), wanted, atol=0.06)
+
     def test_a_start_is_read_from_its_file(self, tiny_vgg19, photo, painting, tmp_path):
         save_image(tmp_path / "start.png", painting)
         first = []

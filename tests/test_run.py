@@ -64,6 +64,7 @@ def desk(tmp_path, monkeypatch, photo, painting):
     save_image(tmp_path / "photo.png", photo)
     save_image(tmp_path / "painting.png", painting)
     save_image(tmp_path / "dot.png", photo[:5, :5])
+    save_image(tmp_path / "white.png", np.ones_like(photo))
     save_image(tmp_path / "strip.png", np.repeat(photo[:20], 10, axis=1))
     (tmp_path / "text.jpg").write_text("Dear diary,")
     (tmp_path / "empty.png").touch()
@@ -351,6 +352,17 @@ class TestMistakes:
             ([*TINY, "--config", "a\0b"], "cannot be read: embedded null byte"),
             ([*TINY, "--config", ""], "cannot be read: "),
             ([*TINY, "--config", "/dev/zero"], "not a regular file"),
+            ([*TINY, "--set", "keep.mask=text.jpg"], "text.jpg"),
+            ([*TINY, "--set", "keep.mask=missing.png"], "No such file or directory"),
+            ([*TINY, "--set", "keep.mask=white.png"], "keeps everything"),
+            ([*TINY, "--set", "palette=empty.png"], "it is empty"),
+            (
+                [*TINY, "--set", "palette=photo.png", "--set", "color=content_match"],
+                "palette is 'photo.png': it is of no use with color=content_match",
+            ),
+            ([*TINY, "--set", "color=blue"], "'content_luminance' or"),
+            ([*TINY, "--set", "color_strength=2"], "less than or equal to 1"),
+            ([*TINY, "--set", "content.recolor=false"], "is now color_strength"),
             ([*TINY, "--set", "extractor.weights=/dev/zero"], "it is no regular one"),
             ([*TINY, "--set", "extractor.weights=folder"], "it is no regular one"),
             ([*TINY, "--set", f"extractor.weights={'x' * 5000}"], "no such file"),
@@ -573,6 +585,30 @@ class TestFailure:
 
 
 class TestInterruption:
+    def test_and_resume_with_a_mask(self, tiny_vgg19, tfstyle, desk, photo, stop_at):
+        mask = np.zeros_like(photo)
+        mask[:, :30] = 1
+        save_image(desk / "mask.png", mask)
+        keep = ("--set", "keep.mask=mask.png", "--set", "color=content_luminance")
+        assert tfstyle(*TINY, *keep, "--size", "64", "--output", "whole").code == 0
+        stop_at[2] = True
+        interrupted = tfstyle(*TINY, *keep, "--size", "64", "--output", "run")
+        assert interrupted.code == 130
+        stop_at.clear()
+        save_image(desk / "mask.png", mask[:, ::-1])
+        refused = tfstyle(*TINY, *keep, "--size", "64", "--output", "run", "--resume")
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "pictures.keep.mask: " in refused.err
+        save_image(desk / "moved.png", mask)
+        keep = ("--set", "keep.mask=moved.png", *keep[2:])
+        again = tfstyle(*TINY, *keep, "--size", "64", "--output", "run", "--resume")
+        assert again.code == 0
+        whole, found = (load_image(f"{each}/result.png") for each in ("whole", "run"))
+        np.testing.assert_array_equal(found, whole)
+        own = load_image("photo.png")
+        np.testing.assert_array_equal(found[:, :30], own[:, :30])
+        assert np.abs(found - own)[:, 30:].mean() > 0.01
+
     def test_and_resume(self, tiny_vgg19, tfstyle, desk, stop_at):
         stop_at[2] = True
         done = tfstyle(*TINY, "--output", "run")

@@ -20,6 +20,8 @@ class TestPaths:
             "styles: [{path: pictures/cat.png}, {path: pictures/missing.png}]\n"
             "init: pictures/cat.png\n"
             "extractor: {weights: pictures/cat.png}\n"
+            "palette: pictures/cat.png\n"
+            "keep: {mask: pictures/cat.png}\n"
         )
         (root / "configs" / "cat.yaml").write_text(text)
         (root / "configs" / "studies" / "cat.yaml").write_text(text)
@@ -34,6 +36,7 @@ class TestPaths:
         assert config.content.path == found
         assert config.styles[0].path == found
         assert config.init == found
+        assert (config.palette, config.keep.mask) == (found, found)
         assert config.extractor.weights == found
 
     @pytest.mark.parametrize(

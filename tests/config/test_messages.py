@@ -43,6 +43,13 @@ class TestUnknownKeys:
     def test_the_known_ones_are_listed_if_none_is_near(self, complaint, text, keys):
         assert keys in complaint(text)
 
+    @pytest.mark.parametrize("value", ["true", "false", "3"])
+    def test_one_of_an_earlier_version_is_told_its_new_name(self, complaint, value):
+        line = complaint(f"content: {{path: a.png, recolor: {value}}}")
+        assert "content.recolor is now color_strength" in line
+        assert "color_strength=1 for true, 0 for false" in line
+        assert line.endswith(override_complaint({"content.recolor": True}))
+
     def test_others_are_counted(self, complaint):
         assert "(and 2 more)" in complaint("sze: 1\nsede: 2\nobjective: {tv: 3}")
 

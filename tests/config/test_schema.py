@@ -82,6 +82,8 @@ class TestNumbers:
                 "objective: {style_layers: {block1_conv1: [1, .nan]}}",
                 "style_layers.block1_conv1.1 is nan: it should be a finite number",
             ),
+            ("color_strength: 1.5", "color_strength is 1.5: it should be less"),
+            ("color_strength: -1", "color_strength is -1: it should be greater"),
             ("optimizer: {history: 0}", "history is 0: it should be greater"),
             ("optimizer: {history: 101}", "history is 101: it should be less"),
             ("optimizer: {beta_1: 1}", "beta_1 is 1: it should be less than 1"),
@@ -125,6 +127,13 @@ class TestOtherValues:
             ("extractor: {pooling: average}", "'avg' or 'max'"),
             ("extractor: {normalized: maybe}", "normalized is 'maybe': it should be"),
             ("optimizer: {name: sgd}", "'lbfgs' or 'adam'"),
+            ("color: grey", "'style', 'content_luminance' or 'content_match'"),
+            ("keep: mask.png", "'mask.png': write it as in {mask: mask.png}"),
+            (
+                "color: content_match\npalette: a.png",
+                "palette is 'a.png': it is of no use with color=content_match",
+            ),
+            ("{color: content_luminance, palette: a.png}", "set color=style"),
             ("precision: float64", "'auto', 'float32', 'bfloat16' or 'float16'"),
             ("pyramid: {steps: 100}", "steps is 100: write it as in [100, 60]"),
             ("pyramid: {steps: []}", "steps is []: write it as in [100, 60]"),
@@ -159,7 +168,7 @@ class TestOtherValues:
 
 
 class TestFileNames:
-    KEYS = ("content.path", "init", "extractor.weights")
+    KEYS = ("content.path", "init", "palette", "keep.mask", "extractor.weights")
 
     @pytest.mark.parametrize("key", KEYS)
     def test_can_be_paths(self, key):

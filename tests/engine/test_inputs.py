@@ -39,6 +39,25 @@ class TestStyles:
         assert "--style PATH" in complaint(make_config(**options), inputs)
 
 
+class TestColors:
+    @pytest.mark.parametrize("key", ["palette", "keep.mask"])
+    def test_a_picture_that_did_not_come(self, key):
+        line = complaint(
+            make_config(**{key: "a.png"}), Inputs(noise(9, 9), [noise(9, 9)])
+        )
+        assert line == f"{key} is 'a.png', but its picture did not come with it"
+
+    def test_a_mask_that_keeps_everything(self):
+        config = make_config(**{"keep.mask": "a.png"})
+        mask = np.ones((30, 40, 1), np.float32)
+        inputs = Inputs(noise(40, 40), [noise(40, 40)], mask=mask)
+        line = complaint(config, inputs)
+        assert "mask a.png is white all over" in line
+        assert "make it black where" in line
+        mask[3, 4] = 0
+        check_inputs(config, inputs)
+
+
 class TestCheckSizes:
     def test_accepts_the_least_that_the_deepest_layer_needs(self):
         config = make_config(size=16)
@@ -92,6 +111,9 @@ class TestChecksums:
         found = Inputs(noise(5, 6), styles, noise(8, 6)).checksums
         assert list(found) == ["content", "init", "styles.0", "styles.1"]
         assert len(set(found.values())) == 4
+        mask = noise(4, 6)[..., :1]
+        found = Inputs(noise(5, 6), styles, None, noise(3, 3), mask).checksums
+        assert list(found)[1:3] == ["palette", "keep.mask"]
         found = Inputs(noise(5, 6), styles).checksums
         assert list(found) == ["content", "styles.0", "styles.1"]
 

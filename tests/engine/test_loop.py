@@ -167,7 +167,7 @@ class TestSizes:
         self, tiny_kept, photo, painting, starts
     ):
         """What the coarser one changed is enlarged, and added to the finer start."""
-        options = {**TWO_SCALES, "content.recolor": False, "pyramid.details": 1}
+        options = {**TWO_SCALES, "color_strength": 0, "pyramid.details": 1}
         steps = run(make_config(options), make_inputs(photo, painting), tiny_kept)
         coarse = steps[3][1]
         start = resize(photo, 22, 32)

@@ -12,12 +12,13 @@ from tfstyle.vgg.extractor import load_vgg19
 ADAM = {"optimizer.name": "adam"}
 LAYERS = {"block2_conv1": 1}
 EFFECTS = {
-    "content.recolor": ({}, {"content.recolor": False}),
     "styles.weight": ({}, {"styles": [{"weight": 1}, {"weight": 3}]}),
     "styles.scale": ({}, {"styles": [{"scale": 1.5}, {"scale": 1.5}]}),
     "size": ({}, {"size": 40}),
     "init": ({}, {"init": "noise"}),
     "seed": ({"init": "noise"}, {"seed": 1}),
+    "color": ({}, {"color": "content_luminance"}),
+    "color_strength": ({}, {"color_strength": 0.5}),
     "extractor.pooling": ({}, {"extractor.pooling": "avg"}),
     "extractor.normalized": ({}, {"extractor.normalized": True}),
     "extractor.padding": ({}, {"extractor.padding": "zeros"}),
@@ -54,6 +55,8 @@ EFFECTS = {
 ELSEWHERE = {
     "content.path": "tests/runs/test_inputs.py",
     "styles.path": "tests/runs/test_inputs.py",
+    "palette": "tests/engine/test_coloring.py",
+    "keep.mask": "tests/engine/test_parametrization.py",
     "extractor.weights": "test_weights_of_a_file",
     "memory.limit_gib": "tests/engine/test_plan.py",
     "memory.tile": "tests/engine/test_plan.py",

@@ -96,6 +96,11 @@ class TestAsked:
 
 
 class TestEstimate:
+    def test_a_mask_costs_what_stays(self):
+        assert plan(2048, 99, **{"keep.mask": "a.png"}).gib == pytest.approx(
+            plan(2048, 99).gib + 44 * 2048**2 / 2**30
+        )
+
     def test_originals_count(self):
         config, sizes = StyleConfig(), Sizes(256, 256)
         more = Sizes(256, 256, originals=2**30)

@@ -10,7 +10,7 @@ from tfstyle.engine.schedule import Scale
 from tfstyle.engine.start import enlarge, noise, start_image
 from tfstyle.images import cover, resize
 
-OWN_COLORS = {"content.recolor": False}
+OWN_COLORS = {"color_strength": 0}
 
 
 class TestNoise:

@@ -23,7 +23,7 @@ from tfstyle.runs.job import run_job
 SIZE = 160
 LAYERS = {"block1_conv1": 0.5, "block2_conv1": 0.5, "block4_conv2": 2.0}
 OPTIONS = {
-    "content.recolor": False,
+    "color_strength": 0,
     "size": SIZE,
     "pyramid": {"min_size": None, "steps": [5]},
     "optimizer.history": 3,

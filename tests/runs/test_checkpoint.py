@@ -135,6 +135,32 @@ class TestChangedConfig:
         assert "undo that, or start again with --overwrite" in line
         assert line.count(" before, ") == 3
 
+    @pytest.mark.parametrize("recolor", [True, False])
+    def test_one_of_an_earlier_version_goes_on(self, path, recolor):
+        """It knew `content.recolor`, and nothing of what came with its new name."""
+
+        def to_earlier(about, arrays):
+            for key in ("color", "color_strength", "palette", "keep"):
+                del about["config"][key]
+            about["config"]["content"]["recolor"] = recolor
+
+        rewrite(path, to_earlier)
+        now = CONFIG.with_overrides({"color_strength": float(recolor)})
+        assert_same(make_state(), load_checkpoint(path, now))
+        line = complaint(path, CONFIG.with_overrides({"color_strength": 0.5}))
+        assert f"color_strength: {float(recolor)} before, 0.5 now" in line
+        assert line.count(" before, ") == 1
+
+    def test_paths_may_change(self, path):
+        """The pictures are compared, wherever they are."""
+        config = CONFIG.with_overrides({"palette": "a.png", "keep.mask": "b.png"})
+        pictures = {"palette": "123", "keep.mask": "456"}
+        save_checkpoint(path, make_state(), config, pictures)
+        moved = config.with_overrides({"palette": "c.png", "keep.mask": "d.png"})
+        assert_same(make_state(), load_checkpoint(path, moved, pictures))
+        with pytest.raises(ValueError, match=r"pictures\.keep\.mask: '456' before"):
+            load_checkpoint(path, moved, {**pictures, "keep.mask": "789"})
+
     def test_output_may_change(self, path):
         config = CONFIG.with_overrides(
             {"output.snapshot_every": 5, "output.checkpoint_every": 0}

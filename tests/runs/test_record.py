@@ -62,6 +62,8 @@ class TestPublished:
                 "styles": [{"path": "private/a.png"}, {"path": "b.png"}, {}],
                 "init": "../start.png",
                 "extractor.weights": "/somewhere/jane.doe/vgg19.weights.h5",
+                "palette": "private/palette.png",
+                "keep.mask": "../mask.png",
                 "seed": 7,
             }
         )
@@ -69,6 +71,7 @@ class TestPublished:
         assert found.content.path == "photo.jpg"
         assert [style.path for style in found.styles] == ["a.png", "b.png", None]
         assert (found.init, found.seed) == ("start.png", 7)
+        assert (found.palette, found.keep.mask) == ("palette.png", "mask.png")
         assert found.extractor.weights == "vgg19.weights.h5"
 
     def test_words_stay_words_and_files_files(self):

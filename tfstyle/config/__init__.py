@@ -11,7 +11,14 @@ from tfstyle.config.objective import (
     Further,
     Objective,
 )
-from tfstyle.config.schema import STARTS, Extractor, Optimizer, Pyramid, StyleConfig
+from tfstyle.config.schema import (
+    STARTS,
+    Extractor,
+    Optimizer,
+    Pyramid,
+    StyleConfig,
+    picture_places,
+)
 from tfstyle.config.types import Section
 
 __all__ = [
@@ -29,4 +36,5 @@ __all__ = [
     "locate",
     "locate_paths",
     "parse_override",
+    "picture_places",
 ]

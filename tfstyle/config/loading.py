@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tfstyle.config.messages import one_line, short
-from tfstyle.config.schema import STARTS, StyleConfig, validate
+from tfstyle.config.schema import STARTS, StyleConfig, picture_places, validate
 from tfstyle.config.yaml_file import parse_yaml, read_yaml, what_is_wrong
 
 
@@ -52,9 +52,9 @@ def locate_paths(
 ) -> StyleConfig:
     """Replace each path that is not in the working folder but beside the config."""
     data = config.model_dump()
-    for picture in (data["content"], *data["styles"]):
-        if picture["path"] is not None:
-            picture["path"] = locate(picture["path"], config_path)
+    for section, key in picture_places(data):
+        if section[key] is not None:
+            section[key] = locate(section[key], config_path)
     if config.init not in STARTS:
         data["init"] = locate(config.init, config_path)
     if config.extractor.weights not in ("bundled", "imagenet"):

@@ -14,11 +14,19 @@ MARKS = ("[key]", "[one]", "[each]")
 """Parts of a place that no config has: pydantic's, and those of `types.Weights`."""
 
 
+RENAMED = {
+    "content.recolor": "color_strength: write color_strength=1 for true, 0 for false",
+}
+"""Keys of earlier versions, and what stands in their place."""
+
+
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Say the first of pydantic's complaints about a `model` in one line."""
     first = error.errors()[0]
     key = ".".join(_cut(str(part)) for part in first["loc"] if part not in MARKS)
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "extra_forbidden" and key in RENAMED:
+        text = f"{key} is now {RENAMED[key]}"
+    elif first["type"] == "extra_forbidden":
         text = f"{key or repr(key)} is not a known key{_known(model, first['loc'])}"
     elif first["type"] in SHAPES and (example := _example(model, first["loc"])):
         text = f"{key} is {short(first['input'])}: write it as in {example}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from tfstyle.config.messages import explain, short
 from tfstyle.config.objective import Objective
@@ -20,7 +20,6 @@ class Content(Section):
     """The content image, whose arrangement is kept."""
 
     path: File | None = None
-    recolor: bool = True
 
 
 class Style(Section):
@@ -29,6 +28,12 @@ class Style(Section):
     path: File | None = None
     weight: Annotated[Float, Field(gt=0)] = 1.0
     scale: Annotated[Float, Field(gt=0, le=8)] = 1.0
+
+
+class Keep(Section):
+    """Where the photograph's own pixels stay; see `tfstyle.engine.parametrization`."""
+
+    mask: File | None = None
 
 
 class Extractor(Section):
@@ -99,6 +104,10 @@ class StyleConfig(Section):
     size: Annotated[Integer, Field(ge=16, le=65536)] = 512
     init: File = "content"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
+    color: Literal["style", "content_luminance", "content_match"] = "style"
+    color_strength: Annotated[Float, Field(ge=0, le=1)] = 1.0
+    palette: File | None = None
+    keep: Annotated[Keep, Field(examples=["{mask: mask.png}"])] = Keep()
     extractor: Extractor = Extractor()
     objective: Objective = Objective()
     optimizer: Optimizer = Optimizer()
@@ -106,6 +115,19 @@ class StyleConfig(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Memory = Memory()
     output: Output = Output()
+
+    @field_validator("palette")
+    @classmethod
+    def _palette_is_for_new_colors(
+        cls, palette: str | None, info: ValidationInfo
+    ) -> str | None:
+        color = info.data.get("color", "style")  # not there if it is wrong itself
+        if palette is not None and color != "style":
+            raise ValueError(
+                f"it is of no use with color={color}, where colors are the content's; "
+                "leave it out, or set color=style"
+            )
+        return palette
 
     @property
     def starts_by_name(self) -> bool:
@@ -131,6 +153,15 @@ class StyleConfig(Section):
         return yaml.safe_dump(
             self.model_dump(), sort_keys=False, allow_unicode=True, width=88
         )
+
+
+def picture_places(data: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Return the sections and keys of a dumped config that name pictures or are null.
+
+    Without `init`, which may be a word.
+    """
+    paths = [(section, "path") for section in (data["content"], *data["styles"])]
+    return [*paths, (data, "palette"), (data["keep"], "mask")]
 
 
 def validate(data: Any) -> StyleConfig:

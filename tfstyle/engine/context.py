@@ -7,11 +7,11 @@ import warnings
 from dataclasses import dataclass
 
 from tfstyle.config import StyleConfig
+from tfstyle.engine.coloring import Coloring, choose_coloring
 from tfstyle.engine.inputs import Inputs, ScaledInputs
 from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.engine.state import State
-from tfstyle.images import ColorMap, color_map
 from tfstyle.system.memory import memory_limit_gib
 from tfstyle.system.precision import fastest_precision
 from tfstyle.system.replicas import all_replicas
@@ -33,16 +33,12 @@ class Context:
 
     def scaled(self, scale: Scale) -> ScaledInputs:
         """Return the pictures of a size."""
-        return ScaledInputs(self.config, self.inputs, scale, self.colors)
+        return ScaledInputs(self.config, self.inputs, scale, self.coloring)
 
     @functools.cached_property
-    def colors(self) -> ColorMap | None:
-        """What gives the content image the styles' colors, if that is wanted."""
-        config, styles = self.config, self.inputs.styles
-        if not (config.content.recolor and config.objective.needs_style and styles):
-            return None
-        weights = [style.weight for style in config.styles]
-        return color_map(self.inputs.content, styles, weights)
+    def coloring(self) -> Coloring:
+        """What colors the pictures are given."""
+        return choose_coloring(self.config, self.inputs)
 
     def plan(self, scale: Scale) -> Plan:
         """Choose how a size is computed within the memory; see `tfstyle.engine.plan`.
@@ -50,12 +46,11 @@ class Context:
         Raises:
             ValueError: if it does not fit.
         """
-        scaled, inputs = self.scaled(scale), self.inputs
-        pictures = [inputs.content, *inputs.styles, inputs.start]
+        scaled = self.scaled(scale)
         sizes = Sizes(
             *scaled.size,
             styles=tuple(scaled.style_sizes),
-            originals=sum(each.nbytes for each in pictures if each is not None),
+            originals=sum(each.nbytes for each in self.inputs.all),
         )
         replicas = all_replicas().count
         now = {"objective": self.config.objective.at(scale.index)}

@@ -3,13 +3,14 @@
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tfstyle.config import StyleConfig
+from tfstyle.engine.coloring import Coloring
 from tfstyle.engine.schedule import Scale, schedule
-from tfstyle.images import ColorMap, Picture, fit_size, resize
+from tfstyle.images import FloatArray, Picture, chroma, fit_size, resize, resize_mask
 from tfstyle.vgg.layers import layer
 
 
@@ -20,11 +21,24 @@ class Inputs:
     content: Picture
     styles: Sequence[Picture]
     start: Picture | None = None  # only where the config's `init` is a file
+    palette: Picture | None = None  # only where the config has a `palette`
+    mask: FloatArray | None = None  # (height, width, 1), 1 where the content stays
+
+    @property
+    def all(self) -> list[FloatArray]:
+        """All that there are."""
+        some = [self.start, self.palette, self.mask]
+        return [
+            self.content,
+            *self.styles,
+            *(each for each in some if each is not None),
+        ]
 
     @functools.cached_property
     def checksums(self) -> dict[str, str]:
         """A short checksum of each picture's pixels, by its place in the config."""
         named = [("content", self.content), ("init", self.start)]
+        named += [("palette", self.palette), ("keep.mask", self.mask)]
         named += [(f"styles.{i}", style) for i, style in enumerate(self.styles)]
         return {
             name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
@@ -40,7 +54,7 @@ class ScaledInputs:
     config: StyleConfig
     inputs: Inputs
     scale: Scale
-    colors: ColorMap | None = None  # for the content image
+    coloring: Coloring = field(default_factory=Coloring)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,9 +63,33 @@ class ScaledInputs:
 
     @functools.cached_property
     def content(self) -> Picture:
-        """The content image, in the style's colors if it is to be recolored."""
-        content = resize(self.inputs.content, *self.size)
-        return self.colors(content) if self.colors else content
+        """What is to be matched: in new colors, but for where the photograph stays."""
+        photo, coloring = self.photo, self.coloring
+        content = coloring.content(photo)
+        if self.mask is None:
+            return content
+        kept: Picture = coloring.photo(photo)
+        return self.mask * kept + (1 - self.mask) * content
+
+    @property
+    def photo(self) -> Picture:
+        """The content image in its own colors."""
+        return resize(self.inputs.content, *self.size)
+
+    @functools.cached_property
+    def mask(self) -> FloatArray | None:
+        """Where the photograph stays, (height, width, 1); None for nowhere."""
+        if self.config.keep.mask is None or self.inputs.mask is None:
+            return None
+        return resize_mask(self.inputs.mask, *self.size)
+
+    @property
+    def chroma(self) -> FloatArray:
+        """The chroma of the result where only its luminance moves."""
+        photo, share = self.photo, self.config.color_strength
+        own, tint = chroma(photo), chroma(self.coloring.tint(photo))
+        mixed = tint + np.float32(share) * (own - tint)
+        return mixed if self.mask is None else mixed + self.mask * (own - mixed)
 
     @property
     def style_sizes(self) -> list[tuple[int, int]]:
@@ -61,15 +99,17 @@ class ScaledInputs:
 
     def style(self, index: int) -> Picture:
         """Return a style image."""
-        return resize(self.inputs.styles[index], *self.style_sizes[index])
+        style = resize(self.inputs.styles[index], *self.style_sizes[index])
+        return self.coloring.style(index, style)
 
 
 def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
     """Check that the pictures are those that the config needs, and large enough.
 
     Raises:
-        ValueError: if a style picture is missing or has no options, or a picture is
-            too small for a layer, as it is or at the coarsest size.
+        ValueError: if a picture is missing or a style has no options, the mask keeps
+            everything, or a picture is too small for a layer, as it is or at the
+            coarsest size.
     """
     if len(config.styles) != len(inputs.styles):
         raise ValueError(
@@ -82,7 +122,22 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
             "no style picture; give --style PATH or set styles, or do without: "
             "objective.style_weight=0, no further style terms, and another init"
         )
+    _check_colors(config, inputs)
     _check_sizes(config, inputs)
+
+
+def _check_colors(config: StyleConfig, inputs: Inputs) -> None:
+    """Check the pictures that say where colors come from, and where they stay."""
+    named = [("palette", config.palette, inputs.palette)]
+    named += [("keep.mask", config.keep.mask, inputs.mask)]
+    for key, path, picture in named:
+        if path is not None and picture is None:
+            raise ValueError(f"{key} is {path!r}, but its picture did not come with it")
+    if inputs.mask is not None and (inputs.mask == 1).all():
+        raise ValueError(
+            f"the mask {config.keep.mask} is white all over and keeps everything, so "
+            "there is nothing to paint; make it black where the style is to go"
+        )
 
 
 def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:

@@ -185,7 +185,8 @@ class Kept:
                 context.inputs.checksums[f"styles.{index}"],
                 scaled.style_sizes[index],
             )
-            key = (*network, kinds_of(terms), *picture, plan.tile)
+            colors = context.coloring.key
+            key = (*network, kinds_of(terms), *picture, colors, plan.tile)
 
             def measure(index: int = index) -> list[Parts]:
                 return objective.observe(to_tensor(scaled.style(index)), terms)

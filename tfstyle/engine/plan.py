@@ -17,6 +17,7 @@ BASE_GIB = 0.87  # Python, TensorFlow and the weights
 WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 """What a step holds at its peak, in activations of all layers in float32."""
 FORWARD = 0.6  # of that without a gradient, as for a style picture
+KEPT = 11  # numbers per pixel that a mask needs: k, 1 - k, three pictures of 3 each
 VECTORS = 8  # of the picture's size, in float32: image, gradient, and what a step needs
 TILES = (1024, 512, 256, 128)  # pixels: halos make smaller ones slower
 SLOWER = 1.8  # than the whole: what tiles of 512 pixels take of the time
@@ -173,6 +174,8 @@ def _gib(
     if tile and keep_content:
         number = 4 if precision == "float32" else 2
         content = number * content_floats_per_pixel(config)
+    if config.keep.mask is not None:
+        content += 4 * KEPT
     seen = at_once(sizes.height, sizes.width, tile, layers)
     step = network * seen + pixels * (3 * (4 * VECTORS + history) + content)
     styles = [  # measured one by one before the first step; two copies of the pixels

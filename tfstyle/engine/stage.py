@@ -4,12 +4,15 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from tfstyle.engine.context import Context
 from tfstyle.engine.kept import Kept, to_tensor
+from tfstyle.engine.parametrization import Parametrization, make_parametrization
 from tfstyle.engine.plan import Plan
 from tfstyle.engine.start import enlarge, start_image
 from tfstyle.engine.state import Losses, State, Step
+from tfstyle.images import Picture
 from tfstyle.objective.base import Objective
 from tfstyle.objective.tiled import OnTile
 from tfstyle.optimizers import Optimizer, make_optimizer
@@ -23,7 +26,8 @@ class Stage:
     index: int  # of the scale
     plan: Plan
     objective: Objective
-    optimizer: Optimizer
+    parametrization: Parametrization
+    optimizer: Optimizer  # of the parametrization's x
     retry: bool  # in float32, if it converges in less with steps left
 
     @property
@@ -36,6 +40,12 @@ class Stage:
         """Of the image as it is, by name."""
         values = map(float, self.optimizer.losses)
         return dict(zip(self.objective.names, values, strict=True))
+
+    @property
+    def seen(self) -> Picture:
+        """The image as it is, as the objective looks at it."""
+        picture: Picture = self.parametrization.seen(self.optimizer.image).numpy()[0]
+        return picture
 
     def begin(self, state: State | None) -> None:
         """Evaluate the start, or restore where a run stood.
@@ -88,7 +98,7 @@ class Stage:
             losses=self.losses,
             converged=converged,
             last=index == len(scales) - 1 and (converged or taken == self.steps),
-            image=lambda: optimizer.image.numpy()[0],
+            image=lambda: self.parametrization.image(optimizer.image),
             state=lambda: self.state(taken, count, seconds, stood),
         )
 
@@ -119,18 +129,21 @@ def open_stage(
     scale = context.scales[index]
     plan, scaled = context.plan(scale), context.scaled(scale)
     objective = kept.objective(context, scale, plan, on_tile, scaled)
-    if before:
-        image = enlarge(before.optimizer.image.numpy()[0], scaled)
-    else:
-        image = start_image(scaled)
-    optimizer = make_optimizer(
-        plan.optimizer, objective.value_and_gradient, to_tensor(image)
-    )
+    picture = enlarge(before.seen, scaled) if before else start_image(scaled)
+    parametrization = make_parametrization(scaled)
+
+    def value_and_gradient(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        losses, gradient = objective.value_and_gradient(parametrization.seen(x))
+        return losses, parametrization.gradient(gradient)
+
+    x = to_tensor(parametrization.start(picture))
+    optimizer = make_optimizer(plan.optimizer, value_and_gradient, x)
     return Stage(
         context=context,
         index=index,
         plan=plan,
         objective=objective,
+        parametrization=parametrization,
         optimizer=optimizer,
         retry=scale == context.scales[-1] and context.may_retry(scale, plan),
     )

@@ -1,4 +1,4 @@
-"""The picture that the pixels of one size start from."""
+"""The picture that one size starts from."""
 
 import numpy as np
 
@@ -14,10 +14,12 @@ def start_image(scaled: ScaledInputs) -> Picture:
     height, width, _ = scaled.content.shape
     if init == "noise":
         return noise(height, width, scaled.config.seed)
-    start = inputs.styles[0] if init == "style" else inputs.start
-    if start is None:
+    if init == "style":
+        style = scaled.coloring.style(0, inputs.styles[0])
+        return cover(style, height, width)
+    if inputs.start is None:
         raise ValueError(f"init is {init!r}, but its picture did not come with it")
-    return cover(start, height, width)
+    return cover(inputs.start, height, width)
 
 
 def enlarge(image: Picture, scaled: ScaledInputs) -> Picture:

@@ -27,7 +27,7 @@ class State:
     precision: str  # that the network computes in
     limit_gib: float  # of memory, which decided how each size is computed
     loss_scale: float  # of the objective, where that is float16
-    optimizer: dict[str, np.ndarray]  # includes the image
+    optimizer: dict[str, np.ndarray]  # includes what it moves
 
 
 @dataclass(frozen=True)

@@ -3,29 +3,44 @@
 An image is RGB (the sRGB color space), float32, in [0, 1], (height, width, 3).
 """
 
-from tfstyle.images.arrays import Picture, cover, fit_size, resize, to_uint8
+from tfstyle.images.arrays import (
+    FloatArray,
+    Picture,
+    cover,
+    fit_size,
+    resize,
+    to_uint8,
+)
 from tfstyle.images.colors import ColorMap, color_map
 from tfstyle.images.film import check_film, save_film
 from tfstyle.images.lettering import draw_text
+from tfstyle.images.masks import load_mask, resize_mask
 from tfstyle.images.metadata import Metadata, load_metadata
+from tfstyle.images.oklab import chroma, colored, grey
 from tfstyle.images.reading import MAX_MEGAPIXELS, as_picture, load_image, load_text
 from tfstyle.images.writing import save_image
 
 __all__ = [
     "MAX_MEGAPIXELS",
     "ColorMap",
+    "FloatArray",
     "Metadata",
     "Picture",
     "as_picture",
     "check_film",
+    "chroma",
     "color_map",
+    "colored",
     "cover",
     "draw_text",
     "fit_size",
+    "grey",
     "load_image",
+    "load_mask",
     "load_metadata",
     "load_text",
     "resize",
+    "resize_mask",
     "save_film",
     "save_image",
     "to_uint8",

@@ -64,14 +64,24 @@ def load_image(path: StrPath, max_megapixels: float = MAX_MEGAPIXELS) -> FloatAr
         ValueError: the file is missing, unreadable, of another format, damaged, or too
             large; one line that names the path.
     """
+    return read_pixels(path, max_megapixels)
+
+
+def read_pixels(
+    path: StrPath, max_megapixels: float, over_white: bool = True
+) -> FloatArray:
+    """Do what `load_image` does, or leave out what it does about transparency."""
     path = Path(path)
     notes: list[str] = []
     with opened(path, max_megapixels) as image:
         image.load()
-        decode = _deep_grey if image.mode in DEEP_GREY else _eight_bit
-        pixels = upright(decode(image, notes), image, notes)
+        if image.mode in DEEP_GREY:
+            pixels = _deep_grey(image, notes)
+        else:
+            pixels = _eight_bit(image, notes, over_white)
+        pixels = upright(pixels, image, notes)
     for note in notes:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+        warnings.warn(f"{path}: {note}", stacklevel=3)
     return np.ascontiguousarray(pixels)
 
 
@@ -184,13 +194,13 @@ def _refuse_misread(image: Image.Image) -> None:
             raise ValueError("16-bit channels in separate uncompressed planes")
 
 
-def _eight_bit(image: Image.Image, notes: list[str]) -> FloatArray:
-    """Return the pixels of an image with at most 8 bits per channel, over white."""
+def _eight_bit(image: Image.Image, notes: list[str], over_white: bool) -> FloatArray:
+    """Return the pixels of an image with at most 8 bits per channel."""
     if image.mode == "La":  # premultiplied; Pillow converts it to LA and nothing else
         image = image.convert("LA")
     pixels = np.asarray(_srgb(image, notes)).astype(np.float32)
     pixels /= 255.0
-    if image.has_transparency_data:
+    if over_white and image.has_transparency_data:
         alpha = np.asarray(alpha_channel(image)).astype(np.float32)
         alpha /= 255.0
         np.subtract(1.0, pixels, out=pixels)

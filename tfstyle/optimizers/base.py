@@ -1,9 +1,10 @@
 """What all optimizers have in common; each keeps the image inside [0, 1].
 
-An optimizer owns the image. `start` evaluates it, each `step` changes it and returns
-the losses of the image as it is now, which is the one that would be saved. All vectors
-stay in TensorFlow, on the device that it chose; only scalars reach Python. All that a
-step changes is changed by one graph, which no interrupt can cut in two.
+An optimizer owns the image, or what stands for it, with any number of channels. `start`
+evaluates it, each `step` changes it and returns the losses of the image as it is now,
+which is the one that would be saved. All vectors stay in TensorFlow, on the device that
+it chose; only scalars reach Python. All that a step changes is changed by one graph,
+which no interrupt can cut in two.
 
 Vectors are flat, of any length, so that the graphs of one size serve all others.
 """

@@ -11,7 +11,7 @@ from tfstyle.config import STARTS, StyleConfig
 
 FREE = {"output", "memory.max_megapixels"}
 """What may change, as it has no part in what is computed."""
-PATHS = re.compile(r"content\.path|styles\.\d+\.path")
+PATHS = re.compile(r"content\.path|styles\.\d+\.path|palette|keep\.mask")
 """They may change too, as `init` may if it is one: the pictures are compared."""
 
 
@@ -37,12 +37,22 @@ def check_unchanged(
         ValueError: if not; it lists the changed keys.
     """
     now = {**config.model_dump(), "pictures": dict(pictures)}
-    changed = changed_keys({"pictures": {}, **before}, now)
+    changed = changed_keys({"pictures": {}, **_renewed(before)}, now)
     if changed:
         raise ChangedError(
             f"the config or a picture differs from that of the run in {folder}: "
             f"{'; '.join(changed)}; undo that, or start again with --overwrite"
         )
+
+
+def _renewed(before: dict[str, Any]) -> dict[str, Any]:
+    """Return a config with today's keys for those of earlier versions."""
+    content = before.get("content")
+    if not isinstance(content, dict) or "recolor" not in content:
+        return before
+    since = {"color": "style", "color_strength": 1.0 if content["recolor"] else 0.0}
+    content = {key: value for key, value in content.items() if key != "recolor"}
+    return {**before, "content": content, **since}
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
-from tfstyle.images import Picture
+from tfstyle.images import FloatArray
 from tfstyle.system.devices import device_name, prepared
 from tfstyle.system.quiet import require_tensorflow
 
@@ -33,6 +33,10 @@ def _pictures(context: "Context") -> Iterator[str]:
     yield f"content    {config.content.path} ({size_of(inputs.content)})"
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         yield f"style      {style.path} ({size_of(picture)}), {style.weight:g}"
+    if config.palette and inputs.palette is not None:
+        yield f"palette    {config.palette} ({size_of(inputs.palette)})"
+    if config.keep.mask and inputs.mask is not None:
+        yield f"keep       {config.keep.mask} ({size_of(inputs.mask)})"
 
 
 def _scales(context: "Context") -> Iterator[str]:
@@ -51,7 +55,7 @@ def _means(context: "Context") -> Iterator[str]:
     yield f"precision  {context.precision}"
 
 
-def size_of(picture: Picture) -> str:
+def size_of(picture: FloatArray) -> str:
     """Return "WIDTH x HEIGHT"."""
     height, width, _ = picture.shape
     return f"{width} x {height}"

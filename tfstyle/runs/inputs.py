@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs, check_inputs
-from tfstyle.images import Metadata, Picture, load_image
+from tfstyle.images import Metadata, Picture, load_image, load_mask
 from tfstyle.images import load_metadata as read_metadata
 from tfstyle.vgg.weights import weights_path
 
@@ -30,6 +30,8 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
         content=load(content, most),
         styles=[load(str(style.path), most) for style in config.styles],
         start=None if config.starts_by_name else load(config.init, most),
+        palette=load(config.palette, most) if config.palette else None,
+        mask=load_mask(config.keep.mask, most) if config.keep.mask else None,
     )
     check_inputs(config, inputs)
     return inputs

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfstyle.config import STARTS, StyleConfig
+from tfstyle.config import STARTS, StyleConfig, picture_places
 from tfstyle.engine.schedule import schedule
 from tfstyle.engine.state import Step
 from tfstyle.runs.observers import read_log
@@ -90,9 +90,9 @@ def published(config: StyleConfig) -> StyleConfig:
     A path may name its owner, and a result is there to be shown.
     """
     data = config.model_dump()
-    for picture in (data["content"], *data["styles"]):
-        if picture["path"] is not None:
-            picture["path"] = _file_name(picture["path"])
+    for section, key in picture_places(data):
+        if section[key] is not None:
+            section[key] = _file_name(section[key])
     for section, key, words in (
         (data, "init", STARTS),
         (data["extractor"], "weights", ("bundled", "imagenet")),

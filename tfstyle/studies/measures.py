@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tfstyle.config import Extractor, Optimizer, StyleConfig
 from tfstyle.config import Objective as Options
-from tfstyle.config import Optimizer, StyleConfig
-from tfstyle.config.schema import Content, Extractor
 from tfstyle.engine.context import choose_context
 from tfstyle.engine.inputs import Inputs, size_at
 from tfstyle.engine.kept import Kept, to_tensor
@@ -74,7 +73,7 @@ def distances(
 def measuring_config(config: StyleConfig, inputs: Inputs, scale: Scale) -> StyleConfig:
     """Return the config that measures the results of another."""
     return StyleConfig(
-        content=Content(recolor=False),
+        color_strength=0,
         extractor=Extractor(pooling="avg", padding="zeros"),
         size=config.size,
         styles=config.styles,

@@ -1,0 +1,113 @@
+"""Which colors the pictures of a run are given before any of them is looked at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfstyle.config import StyleConfig
+from tfstyle.images import ColorMap, Picture, color_map, grey
+
+if TYPE_CHECKING:
+    from tfstyle.engine.inputs import Inputs
+
+Recolor = Callable[[Picture], Picture]
+
+
+def _as_it_is(picture: Picture) -> Picture:
+    return picture
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """What is done to the colors of each picture, at whatever size."""
+
+    content: Recolor = _as_it_is  # the start, and what is to be matched
+    photo: Recolor = _as_it_is  # the content image where it is kept
+    styles: Sequence[Recolor] = ()  # one for each style image, or as they are
+    tint: Recolor = _as_it_is  # content with the colors that its chroma fades into
+    key: tuple[Any, ...] = ()  # what the styles' new colors depend on
+
+    def style(self, index: int, picture: Picture) -> Picture:
+        """Return a style image in its new colors."""
+        return self.styles[index](picture) if self.styles else picture
+
+
+def choose_coloring(config: StyleConfig, inputs: "Inputs") -> Coloring:
+    """Return what the config's `color`, `color_strength` and `palette` ask for.
+
+    `content_match` and `content_luminance` are the two ways of Gatys et al. to preserve
+    the content's color ("Preserving Color in Neural Artistic Style Transfer", 2016;
+    "Controlling Perceptual Factors", 2017); `style` is the first turned round.
+    """
+    if config.color == "content_luminance":
+        return _luminance(config, inputs)
+    if config.color == "content_match":
+        return _match(config, inputs)
+    return _style(config, inputs)
+
+
+def _style(config: StyleConfig, inputs: "Inputs") -> Coloring:
+    """The content image gets the styles' colors, or all of them a palette's."""
+    content = _toward_style(config, inputs, config.color_strength)
+    if inputs.palette is None or config.palette is None:
+        return Coloring(content)
+    like, strength = [inputs.palette], config.color_strength
+    styles = [_mapped(color_map(each, like), strength) for each in inputs.styles]
+    key = ("palette", strength, inputs.checksums["palette"])
+    return Coloring(content, styles=styles, key=key)
+
+
+def _toward_style(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
+    """Return what gives the content image the styles' colors, or the palette's."""
+    weights: list[float] | None = [style.weight for style in config.styles]
+    like = inputs.styles if config.objective.needs_style else []
+    if inputs.palette is not None and config.palette is not None:
+        like, weights = [inputs.palette], None
+    if not like or not strength:
+        return _as_it_is
+    return _mapped(color_map(inputs.content, like, weights), strength)
+
+
+def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:
+    """Each style image gets the content's colors (Gatys et al. 2016)."""
+    like, strength = [inputs.content], config.color_strength
+    styles = [_mapped(color_map(each, like), strength) for each in inputs.styles]
+    key = ("match", strength, inputs.checksums["content"])
+    return Coloring(styles=styles, key=key)
+
+
+def _luminance(config: StyleConfig, inputs: "Inputs") -> Coloring:
+    """All are grey, styles as light and as varied as the content (2017, eq. 10)."""
+    like = [_greyed(inputs.content)]
+    maps = [color_map(_greyed(each), like) for each in inputs.styles]
+    # Chroma is mixed where it is needed; all of the content's needs no other.
+    tinted = 1.0 if config.color_strength < 1 else 0.0
+    return Coloring(
+        content=_greyed,
+        photo=_greyed,
+        styles=[_after_greying(each) for each in maps],
+        tint=_toward_style(config, inputs, tinted),
+        key=("luminance", inputs.checksums["content"]),
+    )
+
+
+def _mapped(colors: ColorMap, strength: float) -> Recolor:
+    """Return what goes so far, in [0, 1], on the way to a map's colors."""
+    if strength in (0, 1):  # without rounding
+        return colors if strength else _as_it_is
+
+    def mixed(picture: Picture) -> Picture:
+        return picture + np.float32(strength) * (colors(picture) - picture)
+
+    return mixed
+
+
+def _after_greying(colors: ColorMap) -> Recolor:
+    return lambda style: colors(_greyed(style))
+
+
+def _greyed(picture: Picture) -> Picture:
+    """Return the grey picture (height, width, 3) that is as light."""
+    return np.repeat(grey(picture), 3, axis=2)
