@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs, check_inputs
 from tfstyle.engine.state import Losses, State, Step
-from tfstyle.images import Picture, as_picture, load_mask
+from tfstyle.images import Picture, as_picture, load_mask, load_masks
 from tfstyle.system.devices import prepared
 from tfstyle.system.quiet import require_tensorflow
 
@@ -67,6 +67,8 @@ def stylize(
         start=None if config.starts_by_name else as_picture(config.init, limit),
         palette=as_picture(config.palette, limit) if config.palette else None,
         mask=load_mask(config.keep.mask, limit) if config.keep.mask else None,
+        style_masks=load_masks([each.mask for each in config.styles], limit),
+        source_masks=load_masks([each.style_mask for each in config.styles], limit),
     )
     check_inputs(config, inputs)
     with contextlib.closing(transfer(config, inputs)) as steps:

@@ -69,7 +69,7 @@ class TestNumbers:
             ("size: {long: 64}", "size: it should be a valid integer"),
             ("seed: -1", "seed is -1: it should be greater"),
             ("seed: 9223372036854775808", "seed is 9223372036854775808: it should be"),
-            ("styles: [{weight: 0}]", "styles.0.weight is 0: it should be greater"),
+            ("styles: [{weight: -1}]", "styles.0.weight is -1: it should be greater"),
             ("styles: [{}, {scale: 9}]", "styles.1.scale is 9: it should be less"),
             ("objective: {tv_weight: -1}", "tv_weight is -1: it should be greater"),
             (

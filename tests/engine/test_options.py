@@ -57,6 +57,8 @@ ELSEWHERE = {
     "styles.path": "tests/runs/test_inputs.py",
     "palette": "tests/engine/test_coloring.py",
     "keep.mask": "tests/engine/test_parametrization.py",
+    "styles.mask": "tests/engine/test_regions.py",
+    "styles.style_mask": "tests/engine/test_regions.py",
     "extractor.weights": "test_weights_of_a_file",
     "memory.limit_gib": "tests/engine/test_plan.py",
     "memory.tile": "tests/engine/test_plan.py",

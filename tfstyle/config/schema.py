@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tfstyle.config.messages import explain, short
 from tfstyle.config.objective import Objective
@@ -26,8 +31,10 @@ class Style(Section):
     """A style image: one of those whose style is taken."""
 
     path: File | None = None
-    weight: Annotated[Float, Field(gt=0)] = 1.0
+    weight: Annotated[Float, Field(ge=0)] = 1.0
     scale: Annotated[Float, Field(gt=0, le=8)] = 1.0
+    mask: File | None = None
+    style_mask: File | None = None
 
 
 class Keep(Section):
@@ -128,6 +135,16 @@ class StyleConfig(Section):
                 "leave it out, or set color=style"
             )
         return palette
+
+    @field_validator("styles")
+    @classmethod
+    def _some_style_counts(cls, styles: list[Style]) -> list[Style]:
+        if styles and not any(style.weight for style in styles):
+            raise ValueError(
+                "the weights of all styles are zero; give one of them more than 0, "
+                "or do without: styles=[], objective.style_weight=0"
+            )
+        return styles
 
     @property
     def starts_by_name(self) -> bool:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfstyle.config import StyleConfig
+from tfstyle.engine.regions import fit
 from tfstyle.images import ColorMap, Picture, color_map, grey
+from tfstyle.objective.guides import shares
 
 if TYPE_CHECKING:
     from tfstyle.engine.inputs import Inputs
@@ -61,13 +63,39 @@ def _style(config: StyleConfig, inputs: "Inputs") -> Coloring:
 
 def _toward_style(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
     """Return what gives the content image the styles' colors, or the palette's."""
-    weights: list[float] | None = [style.weight for style in config.styles]
-    like = inputs.styles if config.objective.needs_style else []
     if inputs.palette is not None and config.palette is not None:
-        like, weights = [inputs.palette], None
-    if not like or not strength:
+        whole = color_map(inputs.content, [inputs.palette])
+    elif config.objective.needs_style and inputs.styles:
+        if any(mask is not None for mask in inputs.style_masks):
+            return _by_region(config, inputs, strength) if strength else _as_it_is
+        weights, parts = [style.weight for style in config.styles], inputs.source_masks
+        whole = color_map(inputs.content, inputs.styles, weights, parts=parts)
+    else:
         return _as_it_is
-    return _mapped(color_map(inputs.content, like, weights), strength)
+    return _mapped(whole, strength)
+
+
+def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
+    """Return what gives each region of the content image the colors of its style."""
+    masks, weights = inputs.style_masks, [style.weight for style in config.styles]
+    sources = inputs.source_masks or [None] * len(inputs.styles)
+    maps = [
+        _mapped(
+            color_map(inputs.content, [style], within=mask, parts=[source]), strength
+        )
+        for style, mask, source in zip(inputs.styles, masks, sources, strict=True)
+    ]
+
+    def recolor(picture: Picture) -> Picture:
+        size = picture.shape[:2]
+        moved = np.zeros_like(picture)
+        resized = [None if each is None else fit(each, size) for each in masks]
+        parts = shares(resized, weights, size)
+        for part, colors in zip(parts, maps, strict=True):
+            moved += part[..., None] * (colors(picture) - picture)
+        return picture + moved
+
+    return recolor
 
 
 def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:

@@ -9,9 +9,12 @@ import numpy as np
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.coloring import Coloring
+from tfstyle.engine.regions import Regions, divide, fit
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import FloatArray, Picture, chroma, fit_size, resize, resize_mask
 from tfstyle.vgg.layers import layer
+
+Masks = Sequence[FloatArray | None]
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,14 @@ class Inputs:
     start: Picture | None = None  # only where the config's `init` is a file
     palette: Picture | None = None  # only where the config has a `palette`
     mask: FloatArray | None = None  # (height, width, 1), 1 where the content stays
+    style_masks: Masks = ()  # of each style, likewise: where it goes; or none
+    source_masks: Masks = ()  # and which part of it is taken
 
     @property
     def all(self) -> list[FloatArray]:
         """All that there are."""
         some = [self.start, self.palette, self.mask]
+        some += [*self.style_masks, *self.source_masks]
         return [
             self.content,
             *self.styles,
@@ -39,7 +45,12 @@ class Inputs:
         """A short checksum of each picture's pixels, by its place in the config."""
         named = [("content", self.content), ("init", self.start)]
         named += [("palette", self.palette), ("keep.mask", self.mask)]
-        named += [(f"styles.{i}", style) for i, style in enumerate(self.styles)]
+        for name, pictures in (
+            ("styles.{}", self.styles),
+            ("styles.{}.mask", self.style_masks),
+            ("styles.{}.style_mask", self.source_masks),
+        ):
+            named += [(name.format(i), each) for i, each in enumerate(pictures)]
         return {
             name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
             for name, picture in named
@@ -102,6 +113,23 @@ class ScaledInputs:
         style = resize(self.inputs.styles[index], *self.style_sizes[index])
         return self.coloring.style(index, style)
 
+    def source_mask(self, index: int) -> FloatArray:
+        """Return which part of a style image is taken, (h, w)."""
+        masks, size = self.inputs.source_masks, self.style_sizes[index]
+        mask = masks[index] if masks else None
+        if mask is None:
+            return np.ones(size, np.float32)
+        return fit(mask, size)
+
+    @functools.cached_property
+    def regions(self) -> Regions:
+        """Where each style goes."""
+        styles, masks = self.config.styles, self.inputs.style_masks
+        weights = [style.weight for style in styles]
+        guided = any(each is not None for each in self.inputs.source_masks)
+        masks = masks or [None] * len(styles)
+        return divide(masks, weights, self.size, self.mask, guided)
+
 
 def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
     """Check that the pictures are those that the config needs, and large enough.
@@ -137,6 +165,19 @@ def _check_colors(config: StyleConfig, inputs: Inputs) -> None:
         raise ValueError(
             f"the mask {config.keep.mask} is white all over and keeps everything, so "
             "there is nothing to paint; make it black where the style is to go"
+        )
+    for i, mask in enumerate(inputs.source_masks):
+        if mask is not None and not mask.any():
+            raise ValueError(
+                f"styles.{i}.style_mask is black all over, so no part of the style is "
+                "taken; make it white where the style is good"
+            )
+    coarsest = schedule(config.pyramid, config.size)[0]
+    if config.styles and not any(
+        ScaledInputs(config, inputs, coarsest).regions.fractions or [1]
+    ):
+        raise ValueError(
+            "the masks leave no place to any style; make some of them white somewhere"
         )
 
 

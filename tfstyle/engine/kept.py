@@ -25,7 +25,8 @@ from tfstyle.objective.groups import (
     layers_of,
     terms_of,
 )
-from tfstyle.objective.term import Parts
+from tfstyle.objective.guides import Mask, stack
+from tfstyle.objective.term import Parts, Term
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.objective.tiled import OnTile, Tiled
 from tfstyle.objective.whole import Whole, whole_graph
@@ -122,13 +123,16 @@ class Kept:
     ) -> Objective:
         """Return the objective of one size, with its targets measured."""
         scaled = scaled or context.scaled(scale)
+        config, regions = context.config, scaled.regions
         groups = compile_groups(
-            context.config.objective, scale.index, context.config.seed
+            *(config.objective, scale.index, config.seed),
+            *(regions.fractions, regions.masked),
         )
         with drawing_nothing():
             objective = self._unaimed(context, scaled, plan, groups, on_tile)
         styles = self._measured_styles(context, scaled, plan, objective)
-        objective.aim(to_tensor(scaled.content), styles)
+        guides = _guides(regions.masks, objective.style_terms)
+        objective.aim(to_tensor(scaled.content), styles, guides)
         return objective
 
     def trim(self) -> None:
@@ -172,26 +176,33 @@ class Kept:
         scaled: ScaledInputs,
         plan: Plan,
         objective: Objective,
-    ) -> list[tuple[list[Parts], float]]:
-        """Return what the style terms observe in each style, and its weight."""
-        terms = objective.style_terms
-        if not terms:
+    ) -> list[tuple[list[Parts | None], float]]:
+        """Return what the terms of its region observe in each style, and its weight."""
+        if not objective.style_terms:
             return []
         network = _network_key(context.config, context.precision)
         measured = []
         for index, style in enumerate(context.config.styles):
-            picture = (
-                context.inputs.styles[index].shape,
-                context.inputs.checksums[f"styles.{index}"],
-                scaled.style_sizes[index],
+            terms = tuple(
+                term
+                for term in objective.style_terms
+                if term.region in (None, scaled.regions.of_style[index])
             )
-            colors = context.coloring.key
-            key = (*network, kinds_of(terms), *picture, colors, plan.tile)
+            key = (
+                *(*network, kinds_of(terms), *_style_key(scaled, index)),
+                *(context.coloring.key, plan.tile),
+            )
 
-            def measure(index: int = index) -> list[Parts]:
-                return objective.observe(to_tensor(scaled.style(index)), terms)
+            def measure(index: int = index, terms: Sequence[Term] = terms) -> Any:
+                masks = [scaled.source_mask(index)] * len(scaled.regions.masks)
+                picture = to_tensor(scaled.style(index))
+                return objective.observe(picture, terms, _guides(masks, terms))
 
-            measured.append((self._styles.get(key, measure), style.weight))
+            found = iter(self._styles.get(key, measure)) if terms else iter(())
+            parts = [
+                next(found) if term in terms else None for term in objective.style_terms
+            ]
+            measured.append((parts, style.weight))
         return measured
 
 
@@ -200,6 +211,24 @@ def _network_key(config: StyleConfig, precision: str) -> tuple[Any, ...]:
     options = config.extractor
     whole = identity(options.weights), options.normalized, precision
     return whole, options.pooling, options.padding
+
+
+def _style_key(scaled: ScaledInputs, index: int) -> tuple[Any, ...]:
+    """Return all that a style image of one size depends on."""
+    inputs = scaled.inputs
+    return (
+        inputs.styles[index].shape,
+        inputs.checksums[f"styles.{index}"],
+        inputs.checksums.get(f"styles.{index}.style_mask"),
+        scaled.style_sizes[index],
+    )
+
+
+def _guides(masks: Sequence[Mask], terms: Sequence[Term]) -> dict[str, tf.Tensor]:
+    """Return the guides of a picture's regions, for the layers of terms."""
+    if not masks:
+        return {}
+    return {layer: tf.constant(stack(masks, layer)) for layer in layers_of(terms)}
 
 
 def to_tensor(picture: Picture) -> tf.Tensor:

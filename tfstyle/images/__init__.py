@@ -14,7 +14,7 @@ from tfstyle.images.arrays import (
 from tfstyle.images.colors import ColorMap, color_map
 from tfstyle.images.film import check_film, save_film
 from tfstyle.images.lettering import draw_text
-from tfstyle.images.masks import load_mask, resize_mask
+from tfstyle.images.masks import load_mask, load_masks, resize_mask
 from tfstyle.images.metadata import Metadata, load_metadata
 from tfstyle.images.oklab import chroma, colored, grey
 from tfstyle.images.reading import MAX_MEGAPIXELS, as_picture, load_image, load_text
@@ -37,6 +37,7 @@ __all__ = [
     "grey",
     "load_image",
     "load_mask",
+    "load_masks",
     "load_metadata",
     "load_text",
     "resize",

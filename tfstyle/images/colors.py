@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tfstyle.images.arrays import Picture, fit_size, resize
+from tfstyle.images.arrays import FloatArray, Picture, fit_size, resize
 
 Matrix = npt.NDArray[np.float64]
 
@@ -29,7 +29,11 @@ class ColorMap:
 
 
 def color_map(
-    picture: Picture, like: Sequence[Picture], weights: Sequence[float] | None = None
+    picture: Picture,
+    like: Sequence[Picture],
+    weights: Sequence[float] | None = None,
+    within: FloatArray | None = None,
+    parts: Sequence[FloatArray | None] = (),
 ) -> ColorMap:
     """Return the map that gives a picture other pictures' mean and covariance.
 
@@ -40,28 +44,36 @@ def color_map(
         picture: (height, width, 3), in [0, 1]; may be grey.
         like: where the colors come from.
         weights: of each of these; by default all the same.
+        within: a mask, (h, w, 1), of the part of the picture that is meant.
+        parts: likewise of those like which it becomes.
     """
-    mean, covariance = color_moments([picture])
-    target, wanted = color_moments(like, weights)
+    mean, covariance = color_moments([picture], parts=[within])
+    target, wanted = color_moments(like, weights, parts)
     covariance += SMALLEST * np.eye(3)
     root, inverse = _root(covariance), _root(covariance, inverse=True)
     return ColorMap(mean, inverse @ _root(root @ wanted @ root) @ inverse, target)
 
 
 def color_moments(
-    pictures: Sequence[Picture], weights: Sequence[float] | None = None
+    pictures: Sequence[Picture],
+    weights: Sequence[float] | None = None,
+    parts: Sequence[FloatArray | None] = (),
 ) -> tuple[Matrix, Matrix]:
     """Return the mean, (3,), and the covariance, (3, 3), of pictures' colors."""
-    flat = [_colors(each) for each in pictures]
+    masks = parts or [None] * len(pictures)
+    flat = [_colors(each, mask) for each, mask in zip(pictures, masks, strict=True)]
     mean = np.average([each.mean(0) for each in flat], axis=0, weights=weights)
     covariances = [(each - mean).T @ (each - mean) / len(each) for each in flat]
     return mean, np.average(covariances, axis=0, weights=weights)
 
 
-def _colors(picture: Picture) -> Matrix:
+def _colors(picture: Picture, mask: FloatArray | None) -> Matrix:
+    """Return the colors of a picture, (pixels, 3), where its mask is white."""
     height, width, _ = picture.shape
     size = fit_size(height, width, min(LONG_SIDE, max(height, width)))
-    return resize(picture, *size).reshape(-1, 3).astype(np.float64)
+    colors: Matrix = resize(picture, *size).reshape(-1, 3).astype(np.float64)
+    inside = None if mask is None else resize(mask, *size).ravel() > 0.5
+    return colors if inside is None or not inside.any() else colors[inside]
 
 
 def _root(matrix: Matrix, inverse: bool = False) -> Matrix:

@@ -1,5 +1,7 @@
 """Masks: pictures of which only the lightness counts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfstyle.images.arrays import FloatArray, resize
@@ -18,6 +20,17 @@ def load_mask(path: StrPath, max_megapixels: float = MAX_MEGAPIXELS) -> FloatArr
         ValueError: as in `load_image`.
     """
     return leveled(read_pixels(path, max_megapixels, over_white=False) @ LUMA)
+
+
+def load_masks(
+    paths: Sequence[StrPath | None], max_megapixels: float = MAX_MEGAPIXELS
+) -> list[FloatArray | None]:
+    """Return the masks of some paths, and none where there is none.
+
+    Raises:
+        ValueError: as in `load_image`.
+    """
+    return [load_mask(path, max_megapixels) if path else None for path in paths]
 
 
 def resize_mask(mask: FloatArray, height: int, width: int) -> FloatArray:

@@ -1,13 +1,18 @@
 """What every evaluator of the objective has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfstyle.objective.groups import Groups, names_of, terms_of
 from tfstyle.objective.term import Parts, Term
+
+Guides = Mapping[str, tf.Tensor]
+"""Layer to how much its places count in each region, (1, h, w, regions)."""
+
+NO_GUIDES: Guides = {}
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
 """For float16: tried from the first, divided by 16 until the gradient is finite."""
@@ -37,9 +42,12 @@ class Objective(ABC):
         self.loss_scale = tf.Variable(first, trainable=False)
         self.targets: list[Any] = []  # one for each term, as in `terms`
         self.content: Any = {}  # what terms compare in place
+        self.guides = NO_GUIDES  # of the image; see `term.Seen`
 
     @abstractmethod
-    def observe(self, image: tf.Tensor, terms: Sequence[Term]) -> list[Parts]:
+    def observe(
+        self, image: tf.Tensor, terms: Sequence[Term], guides: Guides = NO_GUIDES
+    ) -> list[Parts]:
         """Return what terms observe in an image, (1, h, w, 3) in [0, 1]."""
 
     @abstractmethod
@@ -51,7 +59,10 @@ class Objective(ABC):
         """Return losses and gradient of an image, at the present loss scale."""
 
     def aim(
-        self, content: tf.Tensor, styles: Sequence[tuple[list[Parts], float]]
+        self,
+        content: tf.Tensor,
+        styles: Sequence[tuple[Sequence[Parts | None], float]],
+        guides: Guides = NO_GUIDES,
     ) -> None:
         """Measure the targets.
 
@@ -59,8 +70,11 @@ class Objective(ABC):
 
         Args:
             content: (1, h, w, 3), in [0, 1].
-            styles: for each style what the `style_terms` observed, and its weight.
+            styles: for each style what the `style_terms` observed, and its weight;
+                None for terms of other regions than the style's.
+            guides: of the image, if there are regions.
         """
+        self.guides = guides
         of_content = [t for g in self.groups if g.source == "content" for t in g.terms]
         sources = {
             "content": iter(self.keep(content, of_content)),
@@ -108,10 +122,11 @@ class Objective(ABC):
 
 
 def _mixed(
-    terms: Sequence[Term], styles: Sequence[tuple[list[Parts], float]]
+    terms: Sequence[Term], styles: Sequence[tuple[Sequence[Parts | None], float]]
 ) -> list[Parts]:
-    """Return for each of the style terms what all styles have as one."""
-    return [
-        term.mix([(parts[index], weight) for parts, weight in styles])
-        for index, term in enumerate(terms)
-    ]
+    """Return for each of the style terms what all styles of its region are as one."""
+    mixed = []
+    for index, term in enumerate(terms):
+        observed = [(parts[index], weight) for parts, weight in styles]
+        mixed.append(term.mix([(p, weight) for p, weight in observed if p is not None]))
+    return mixed

@@ -6,6 +6,7 @@ from tfstyle.objective.losses import (
     by_position,
     channel_products,
     channel_sums,
+    guided,
     positions,
     with_gradient,
 )
@@ -20,11 +21,14 @@ class Covariance(OfLayer):
     """
 
     def observe(self, seen: Seen) -> Parts:
-        features = tf.cast(seen.features[self.layer], tf.float32)
+        features, guide = (
+            tf.cast(seen.features[self.layer], tf.float32),
+            self.guide(seen),
+        )
         return {
-            "sums": channel_sums(features),
-            "products": channel_products(by_position(features)),
-            "positions": positions(features),
+            "sums": channel_sums(features, guide),
+            "products": channel_products(guided(by_position(features), guide)),
+            "positions": positions(features, guide),
         }
 
     def target(self, parts: Parts) -> Target:

@@ -11,10 +11,21 @@ def by_position(features: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reshape(features, (-1, features.shape[-1])), tf.float32)
 
 
-def positions(features: tf.Tensor) -> tf.Tensor:
-    """Return M of features (1, h, w, C), a float32 scalar."""
+def positions(features: tf.Tensor, guide: tf.Tensor | None = None) -> tf.Tensor:
+    """Return M of features (1, h, w, C), a float32 scalar: with a guide, its sum."""
+    if guide is not None:
+        return tf.reduce_sum(guide)
     _, height, width, _ = tf.unstack(tf.shape(features))
     return tf.cast(height * width, tf.float32)
+
+
+def guided(flat: tf.Tensor, guide: tf.Tensor | None) -> tf.Tensor:
+    """Return features (M, C) times the root of a guide, (1, h, w, 1).
+
+    Their products then count each place by the guide: Gatys et al. (2017, eq. 7), whose
+    guide is our root.
+    """
+    return flat if guide is None else flat * tf.sqrt(tf.reshape(guide, (-1, 1)))
 
 
 def channel_products(flat: tf.Tensor) -> tf.Tensor:
@@ -36,12 +47,14 @@ def with_gradient(value: tf.Tensor, slope: tf.Tensor, x: tf.Tensor) -> tf.Tensor
     return value + tf.reduce_sum(slope * (x - tf.stop_gradient(x)))  # + 0
 
 
-def channel_sums(features: tf.Tensor) -> tf.Tensor:
+def channel_sums(features: tf.Tensor, guide: tf.Tensor | None = None) -> tf.Tensor:
     """Return the sum over positions, (C,), of features (1, h, w, C) in float32.
 
     Row by row: one sum over all positions would lose one more digit for each hundred
     times as many of them.
     """
+    if guide is not None:
+        features = features * guide
     return tf.reduce_sum(tf.reduce_sum(features, axis=2), axis=(0, 1))
 
 

@@ -36,6 +36,8 @@ class Seen:
     origins: Mapping[str, tf.Tensor] = field(default_factory=dict)
     # layer: (4,), top and left of its F in the whole picture's, whose height and width
     # follow; of a whole picture empty
+    guides: Mapping[str, tf.Tensor] = field(default_factory=dict)
+    # layer: how much its places count in each region, (1, h, w, regions), in [0, 1]
 
 
 class Term(ABC):
@@ -44,6 +46,7 @@ class Term(ABC):
     additive: ClassVar[bool] = False  # distances of tiles add up: one pass will do
     compares: ClassVar[bool] = False  # it needs `Seen.content`
     layer: str | None  # whose features it observes; None for pixels alone
+    region: int | None = None  # whose places it observes; None for all
 
     @abstractmethod
     def observe(self, seen: Seen) -> Parts:
@@ -69,6 +72,13 @@ class OfLayer(Term):
     layer: str
     weight: float = 1.0  # among the layers of its group
     formulation: str = "relative"
+    region: int | None = None
+
+    def guide(self, seen: Seen) -> tf.Tensor | None:
+        """Return how much each place counts, (1, h, w, 1); None if all are alike."""
+        if self.region is None:
+            return None
+        return seen.guides[self.layer][..., self.region : self.region + 1]
 
     def constant(self, energy: tf.Tensor, paper: float | tf.Tensor = 1.0) -> tf.Tensor:
         """Return the weight times the formulation's constant.

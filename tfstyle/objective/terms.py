@@ -22,6 +22,7 @@ from tfstyle.objective.losses import (
     by_position,
     channel_products,
     channel_sums,
+    guided,
     mean_square,
     positions,
     total_variation,
@@ -58,10 +59,10 @@ class Gram(OfLayer):
     """Style by Gram matrices: Gatys et al. (2016, eq. 3-5)."""
 
     def observe(self, seen: Seen) -> Parts:
-        features = seen.features[self.layer]
+        features, guide = seen.features[self.layer], self.guide(seen)
         return {
-            "products": channel_products(by_position(features)),
-            "positions": positions(features),
+            "products": channel_products(guided(by_position(features), guide)),
+            "positions": positions(features, guide),
         }
 
     def target(self, parts: Parts) -> Target:
@@ -81,11 +82,14 @@ class Moments(OfLayer):
     """
 
     def observe(self, seen: Seen) -> Parts:
-        features = tf.cast(seen.features[self.layer], tf.float32)
+        features, guide = (
+            tf.cast(seen.features[self.layer], tf.float32),
+            self.guide(seen),
+        )
         return {
-            "sums": channel_sums(features),
-            "squares": channel_sums(tf.square(features)),
-            "positions": positions(features),
+            "sums": channel_sums(features, guide),
+            "squares": channel_sums(tf.square(features), guide),
+            "positions": positions(features, guide),
         }
 
     def target(self, parts: Parts) -> Target:

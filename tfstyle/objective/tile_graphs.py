@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfstyle.objective.base import Guides
 from tfstyle.objective.cutting import crop_of
 from tfstyle.objective.groups import (
     Groups,
@@ -65,11 +66,15 @@ class TiledGraphs:
     ) -> tuple[TileNetwork, Callable[..., Any]]:
         network = self._cut(layers_of(terms))
 
-        def see(image: tf.Tensor, crop: tf.Tensor, margins: tf.Tensor) -> Any:
+        def see(
+            image: tf.Tensor, guides: Guides, crop: tf.Tensor, margins: tf.Tensor
+        ) -> Any:
             pixels = crop_of(image, crop)
             features = network(pixels, margins)
             origins = _origins(network, image, crop, margins)
-            parts = observe(terms, Seen(features, {}, pixels, margins, origins))
+            here = _guides(guides, features, origins)
+            seen = Seen(features, {}, pixels, margins, origins, here)
+            parts = observe(terms, seen)
             return parts, {layer: features[layer] for layer in keep}
 
         return network, self.replicas.compile(see)
@@ -78,6 +83,7 @@ class TiledGraphs:
         self,
         image: tf.Tensor,
         content: Any,
+        guides: Guides,
         targets: Sequence[Any],
         cotangents: Sequence[Any],
         weights: tf.Tensor,
@@ -93,7 +99,8 @@ class TiledGraphs:
         with tf.GradientTape() as tape:
             tape.watch(pixels)
             features = self.network(pixels, margins)
-            seen = Seen(features, beside, pixels, margins, origins)
+            here = _guides(guides, features, origins)
+            seen = Seen(features, beside, pixels, margins, origins, here)
             for index, term in enumerate(self.terms):
                 parts = term.observe(seen)
                 if term.additive:
@@ -133,6 +140,19 @@ def _origins(
     top_left = crop[:2] + margins[::2]  # without the halo
     pixels = tf.concat([top_left, tf.shape(image)[1:3]], 0)
     return {layer: pixels // stride for layer, stride in network.strides.items()}
+
+
+def _guides(
+    guides: Guides, features: Mapping[str, tf.Tensor], origins: Mapping[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """Return a tile's part of the guides."""
+    found = {}
+    for layer in guides.keys() & features.keys():
+        top, left, _, _ = tf.unstack(origins[layer])
+        _, height, width, _ = tf.unstack(tf.shape(features[layer]))
+        box = (1, height, width, guides[layer].shape[-1])
+        found[layer] = tf.slice(guides[layer], (0, top, left, 0), box)
+    return found
 
 
 def _product(cotangent: Parts, parts: Parts) -> tf.Tensor:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.objective.base import Objective
+from tfstyle.objective.base import NO_GUIDES, Guides, Objective
 from tfstyle.objective.cutting import Tile, cut_tiles, put
 from tfstyle.objective.groups import (
     Groups,
@@ -61,12 +61,17 @@ class Tiled(Objective):
         self._on_tile = on_tile or (lambda done, count: None)
 
     def observe(
-        self, image: tf.Tensor, terms: Sequence[Term], passes: int = 1
+        self,
+        image: tf.Tensor,
+        terms: Sequence[Term],
+        guides: Guides = NO_GUIDES,
+        passes: int = 1,
     ) -> list[Parts]:
         """Return what terms observe in an image: the first of so many passes."""
         network, graph = self._graphs.observe(terms)
         total: list[Parts] = [{} for _ in terms]
-        for _, (parts, _) in self._each(graph, network, (image,), image, 0, passes):
+        shared = image, guides
+        for _, (parts, _) in self._each(graph, network, shared, image, 0, passes):
             total = _added(total, parts)
         return self._over_processes(total)
 
@@ -75,7 +80,8 @@ class Tiled(Objective):
         network, graph = self._graphs.observe(terms, layers)
         total: list[Parts] = [{} for _ in terms]
         kept: dict[str, np.ndarray] = {}
-        for tile, (parts, features) in self._each(graph, network, (content,), content):
+        shared = content, NO_GUIDES
+        for tile, (parts, features) in self._each(graph, network, shared, content):
             total = _added(total, parts)
             for layer, found in features.items():
                 _keep(kept, layer, found.numpy(), tile, network, content.shape)
@@ -100,7 +106,7 @@ class Tiled(Objective):
             return [], []
         parts = tf.nest.map_structure(
             lambda array: tf.constant(array, tf.float32),
-            self.observe(image, terms, passes=2),
+            self.observe(image, terms, self.guides, passes=2),
         )
         mine = [term.additive for term in self.terms]
         targets = [t for t, other in zip(self.targets, mine, strict=True) if not other]
@@ -119,7 +125,8 @@ class Tiled(Objective):
     ) -> tuple[list[tf.Tensor], np.ndarray]:
         """Return the distances of additive terms, and the gradient of the total."""
         shared = (
-            *(image, self.content, self.targets, cotangents, self.weights),
+            *(image, self.content, self.guides),
+            *(self.targets, cotangents, self.weights),
             self.loss_scale.read_value(),
         )
         # In float64, the order of the tiles leaves no trace in float32.

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfstyle.objective.base import Objective
+from tfstyle.objective.base import NO_GUIDES, Guides, Objective
 from tfstyle.objective.groups import (
     Groups,
     distances,
@@ -43,11 +43,13 @@ class Whole(Objective):
         self._network = network
         self._graph = graph or whole_graph(network, groups)
 
-    def observe(self, image: tf.Tensor, terms: Sequence[Term]) -> list[Parts]:
-        return observe(terms, self._see(image, terms))
+    def observe(
+        self, image: tf.Tensor, terms: Sequence[Term], guides: Guides = NO_GUIDES
+    ) -> list[Parts]:
+        return observe(terms, self._see(image, terms, guides))
 
     def keep(self, content: tf.Tensor, terms: Sequence[Term]) -> list[Parts]:
-        seen = self._see(content, terms)
+        seen = self._see(content, terms, NO_GUIDES)
         compared = layers_of([term for term in terms if term.compares])
         self.content = {layer: seen.features[layer] for layer in compared}
         return observe(terms, seen)
@@ -56,6 +58,7 @@ class Whole(Objective):
         losses, gradient = self._graph(
             image,
             self.content,
+            self.guides,
             self.targets,
             self.weights,
             self.loss_scale.read_value(),
@@ -64,7 +67,7 @@ class Whole(Objective):
 
     def losses(self, image: tf.Tensor) -> dict[str, float]:
         """Do without the gradient, whose memory a mere measure does not need."""
-        seen = self._see(image, self.terms, self.content)
+        seen = self._see(image, self.terms, self.guides, self.content)
         each = distances(self.terms, observe(self.terms, seen), self.targets)
         return self._named(weigh(self.groups, each, self.weights))
 
@@ -72,23 +75,26 @@ class Whole(Objective):
         self,
         image: tf.Tensor,
         terms: Sequence[Term],
+        guides: Guides,
         content: Mapping[str, tf.Tensor] | None = None,
     ) -> Seen:
         features = self._network(image) if self._network and layers_of(terms) else {}
-        return Seen(features, content or {}, image, tf.constant(NO_MARGINS))
+        margins = tf.constant(NO_MARGINS)
+        return Seen(features, content or {}, image, margins, guides=guides)
 
 
 def whole_graph(network: Network | None, groups: Groups) -> Callable[..., Any]:
     """Return a graph of the objective: the same one serves any targets and weights.
 
-    Its arguments are the image, what is compared in place, targets, group weights and
-    loss scale; it returns losses and gradient.
+    Its arguments are the image, what is compared in place, guides, targets, group
+    weights and loss scale; it returns losses and gradient.
     """
     terms = terms_of(groups)
 
     def compute(
         image: tf.Tensor,
         content: Mapping[str, tf.Tensor],
+        guides: Guides,
         targets: Sequence[Any],
         weights: tf.Tensor,
         loss_scale: tf.Tensor,
@@ -96,7 +102,8 @@ def whole_graph(network: Network | None, groups: Groups) -> Callable[..., Any]:
         with tf.GradientTape() as tape:
             tape.watch(image)
             features = network(image) if network and layers_of(terms) else {}
-            seen = Seen(features, content, image, tf.constant(NO_MARGINS))
+            margins = tf.constant(NO_MARGINS)
+            seen = Seen(features, content, image, margins, guides=guides)
             parts = observe(terms, seen)
             losses = weigh(groups, distances(terms, parts, targets), weights)
             scaled = losses[0] * loss_scale

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs, check_inputs
-from tfstyle.images import Metadata, Picture, load_image, load_mask
+from tfstyle.images import Metadata, Picture, load_image, load_mask, load_masks
 from tfstyle.images import load_metadata as read_metadata
 from tfstyle.vgg.weights import weights_path
 
@@ -29,6 +29,8 @@ def load_inputs(config: StyleConfig, load: Load = load_image) -> Inputs:
     inputs = Inputs(
         content=load(content, most),
         styles=[load(str(style.path), most) for style in config.styles],
+        style_masks=load_masks([style.mask for style in config.styles], most),
+        source_masks=load_masks([style.style_mask for style in config.styles], most),
         start=None if config.starts_by_name else load(config.init, most),
         palette=load(config.palette, most) if config.palette else None,
         mask=load_mask(config.keep.mask, most) if config.keep.mask else None,
