@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle.images import load_mask, resize_mask, save_image
+from tfstyle.images import (
+    box_mask,
+    color_mask,
+    feathered,
+    load_mask,
+    resize_mask,
+    save_image,
+    save_mask,
+    snapped,
+)
 
 
 def test_of_a_color_it_is_the_luminance(tmp_path):
@@ -51,3 +60,64 @@ def test_what_is_no_picture_is_refused(tmp_path):
     (tmp_path / "mask.png").write_text("white")
     with pytest.raises(ValueError, match=r"mask\.png: .*expected a JPEG, PNG"):
         load_mask(tmp_path / "mask.png")
+
+
+class TestBoxes:
+    def test_a_rectangle_is_as_large_as_it_says(self):
+        mask = box_mask((40, 60), (0.25, 0.5, 0.75, 1), False)
+        assert mask.sum() == 20 * 30
+        assert mask[20:, 15:45].all()
+
+    def test_an_ellipse_is_symmetric_and_of_its_area(self):
+        mask = box_mask((200, 300), (0, 0, 1, 1), True)[..., 0]
+        np.testing.assert_array_equal(mask, mask[::-1, ::-1])
+        assert mask.mean() == pytest.approx(np.pi / 4, abs=0.005)
+
+    def test_an_empty_one_is_refused(self):
+        with pytest.raises(ValueError, match="is empty"):
+            box_mask((4, 4), (0.5, 0, 0.5, 1), False)
+
+
+class TestColors:
+    def test_picks_that_color_alone(self):
+        picture = np.zeros((6, 9, 3), np.float32)
+        picture[:, :3], picture[:, 3:6] = (0.2, 0.4, 0.8), (0.23, 0.42, 0.78)
+        mask = color_mask(picture, (0.2, 0.4, 0.8), 0.1)[..., 0]
+        assert (mask[:, :6] == 1).all()
+        assert (mask[:, 6:] == 0).all()
+
+    def test_fades_with_the_distance(self):
+        greys = np.linspace(0, 1, 50, dtype=np.float32)[None, :, None]
+        mask = color_mask(np.repeat(greys, 3, -1), (0, 0, 0), 0.2)[0, :, 0]
+        assert mask[0] == 1
+        assert mask[-1] == 0
+        assert (np.diff(mask) <= 0).all()
+        assert ((mask > 0) & (mask < 1)).any()
+
+
+class TestEdges:
+    def test_are_as_soft_as_asked(self):
+        mask = box_mask((40, 40), (0, 0, 0.5, 1), False)
+        np.testing.assert_array_equal(feathered(mask, 0), mask)
+        soft = feathered(mask, 6)[20, :, 0]
+        assert ((soft >= 0) & (soft <= 1)).all()
+        assert (np.diff(soft) <= 0).all()
+        assert 6 <= ((soft > 0.02) & (soft < 0.98)).sum() <= 18
+
+    def test_go_to_those_of_the_picture(self):
+        picture = np.zeros((60, 60, 3), np.float32)
+        picture[:, 33:] = 1  # 3 pixels beside the mask's edge
+        mask = box_mask((60, 60), (0, 0, 0.5, 1), False)
+        found = snapped(mask, picture, 6)[30, :, 0]
+        assert np.argmin(np.diff(found)) == 32
+        assert found[32] - found[33] > 3 * (found[29] - found[30])
+
+    def test_of_a_white_mask_stay_white(self, photo):
+        white = np.ones((*photo.shape[:2], 1), np.float32)
+        np.testing.assert_allclose(snapped(white, photo), 1, atol=1e-3)
+
+
+def test_a_written_mask_is_read_again(tmp_path, random):
+    mask = np.rint(random.random((7, 5, 1)) * 255).astype(np.float32) / 255
+    save_mask(tmp_path / "mask.png", mask)
+    np.testing.assert_allclose(load_mask(tmp_path / "mask.png"), mask, atol=1e-6)

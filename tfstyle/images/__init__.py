@@ -14,7 +14,16 @@ from tfstyle.images.arrays import (
 from tfstyle.images.colors import ColorMap, color_map
 from tfstyle.images.film import check_film, save_film
 from tfstyle.images.lettering import draw_text
-from tfstyle.images.masks import load_mask, load_masks, resize_mask
+from tfstyle.images.masks import (
+    box_mask,
+    color_mask,
+    feathered,
+    load_mask,
+    load_masks,
+    resize_mask,
+    save_mask,
+    snapped,
+)
 from tfstyle.images.metadata import Metadata, load_metadata
 from tfstyle.images.oklab import chroma, colored, grey
 from tfstyle.images.reading import MAX_MEGAPIXELS, as_picture, load_image, load_text
@@ -27,12 +36,15 @@ __all__ = [
     "Metadata",
     "Picture",
     "as_picture",
+    "box_mask",
     "check_film",
     "chroma",
     "color_map",
+    "color_mask",
     "colored",
     "cover",
     "draw_text",
+    "feathered",
     "fit_size",
     "grey",
     "load_image",
@@ -44,5 +56,7 @@ __all__ = [
     "resize_mask",
     "save_film",
     "save_image",
+    "save_mask",
+    "snapped",
     "to_uint8",
 ]
