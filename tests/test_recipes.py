@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 from small_runs import make_inputs
 
-from tfstyle.config import load_config
+from tfstyle.config import StyleConfig, load_config
+from tfstyle.config.neural_style import translate
 from tfstyle.engine.context import Context
 from tfstyle.images import resize
 from tfstyle.vgg.weights import bundled_file, weights_path
@@ -149,6 +150,23 @@ def test_neural_style(configs, pictures, max_pooled, our_terms):
     smoothness = 1e-3 * variation(pictures.image, 255)
 
     config = load_config(configs / "neural_style.yaml")
+    found = our_terms(config, pictures.image, pictures.content, pictures.style)
+    assert_terms(found, content, style, smoothness)
+
+
+def test_a_translated_line_of_neural_style(pictures, max_pooled, our_terms):
+    line = "-style_image a.jpg -content_image b.jpg -style_weight 1500 -tv_weight 1e-2"
+    line += " -content_weight 2 -content_layers relu4_2,relu5_2 -style_layers relu3_1"
+    f, p, s = map(max_pooled, (pictures.image, pictures.content, pictures.style))
+    deep = ("block4_conv2", "block5_conv2")
+    content = 2 * sum(np.mean((f[layer] - p[layer]) ** 2) for layer in deep)
+    g, a = (
+        each.T @ each / each.size for each in (f["block3_conv1"], s["block3_conv1"])
+    )
+    style = 1500 * np.mean((g - a) ** 2)
+    smoothness = 1e-2 * variation(pictures.image, 255)
+
+    config = StyleConfig.model_validate(translate(line.split())[0])
     found = our_terms(config, pictures.image, pictures.content, pictures.style)
     assert_terms(found, content, style, smoothness)
 

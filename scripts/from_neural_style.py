@@ -1,0 +1,46 @@
+r"""Turn a command line of neural-style into a config with the same objective.
+
+    python scripts/from_neural_style.py --output mine.yaml --line \
+        'th neural_style.lua -style_image painting.jpg -content_image photo.jpg'
+
+takes those of its PyTorch port as well. What a config cannot say is named. The noise
+that -init random begins with is uniform here.
+"""
+
+import shlex
+import sys
+
+import yaml
+from absl import flags
+
+from tfstyle.cli.command import command, complain
+from tfstyle.cli.output import path_of
+from tfstyle.config.neural_style import translate
+from tfstyle.config.schema import StyleConfig
+from tfstyle.system.files import write_text
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("line", None, "The command line, in quotes.")
+flags.DEFINE_string("output", None, "Config to write; by default neural_style.yaml.")
+flags.DEFINE_boolean("overwrite", False, "Replace a file that is there.")
+
+
+def main() -> int:
+    """Translate, check and write."""
+    if FLAGS.line is None:
+        raise ValueError("no command line; give --line 'th neural_style.lua ...'")
+    output = path_of("output", "neural_style.yaml")
+    if output.exists() and not FLAGS.overwrite:
+        raise ValueError(f"{output} is there; choose another --output, or --overwrite")
+    config, notes = translate(shlex.split(FLAGS.line))
+    StyleConfig.model_validate(config)
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    write_text(output, f"# {' '.join(FLAGS.line.split())}\n{text}")
+    for note in notes:
+        complain(f"note: {note}")
+    print(output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(main, __doc__))
