@@ -98,10 +98,7 @@ def _config(chosen: dict[str, str]) -> dict[str, Any]:
         "extractor": {"pooling": _one_of(chosen, "pooling", "max", "avg")},
         "objective": _objective(chosen),
         "optimizer": _optimizer(chosen),
-        "pyramid": {
-            "min_size": None,
-            "steps": [round(_number(chosen, "num_iterations"))],
-        },
+        "pyramid": {"min_size": None, "steps": [steps]},
         "precision": "float32",
     }
     config["extractor"]["padding"] = "zeros"
