@@ -67,10 +67,10 @@ class TestScript:
         save_image(tmp_path / "photo.png", halves)
 
         def run(*flags):
+            pictures = ("--picture", tmp_path / "photo.png")
+            output = ("--output", tmp_path / "mask.png")
             return subprocess.run(
-                [sys.executable, str(ROOT / "scripts/draw_mask.py")]
-                + ["--picture", str(tmp_path / "photo.png"), *flags]
-                + ["--output", str(tmp_path / "mask.png")],
+                [sys.executable, "scripts/draw_mask.py", *pictures, *flags, *output],
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
