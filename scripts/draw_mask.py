@@ -35,7 +35,9 @@ flags.DEFINE_string("output", None, "Mask to write; by default mask.png.")
 flags.DEFINE_list("rectangle", None, "left,top,right,bottom, from 0 to 1.")
 flags.DEFINE_list("ellipse", None, "The box around it: left,top,right,bottom.")
 flags.DEFINE_string("color", None, "Pixels of about this color, such as #3060c0.")
-flags.DEFINE_float("tolerance", 0.1, "How far from it, in OkLab: 1 is black to white.")
+flags.DEFINE_float(
+    "tolerance", 0.1, "How far from it, in OkLab: 1 is black to white.", 0
+)
 flags.DEFINE_integer("clusters", None, "Parts to divide the picture into.", 2, 32)
 flags.DEFINE_string("layer", "block4_conv1", "Layer by whose features.")
 flags.DEFINE_list("pick", None, "Numbers of the parts that are white.")
@@ -53,6 +55,8 @@ def main() -> int:
         raise ValueError(
             f"give --picture and one of --{', --'.join(kinds)}; here is {asked}"
         )
+    if FLAGS.pick is not None and given != ["clusters"]:
+        raise ValueError("--pick chooses among --clusters; give them as well")
     output, picture = path_of("output", "mask.png"), load_image(FLAGS.picture)
     if given == ["clusters"]:
         mask = of_clusters(picture, output.with_name("clusters.png"))
@@ -71,7 +75,14 @@ def main() -> int:
 def of_clusters(picture: Picture, sheet: object) -> np.ndarray | None:
     """Return the mask of the parts that were picked; draw all of them."""
     from tfstyle.studies.clusters import clusters, draw_clusters
+    from tfstyle.vgg.layers import layer
 
+    least = layer(FLAGS.layer).min_side
+    if min(picture.shape[:2]) < least:
+        raise ValueError(
+            f"the picture has a side of {min(picture.shape[:2])} pixels, but "
+            f"{FLAGS.layer} needs {least}; choose a shallower --layer"
+        )
     masks = clusters(picture, FLAGS.layer, FLAGS.clusters, FLAGS.seed)
     save_image(sheet, draw_clusters(picture, masks))
     print(sheet)

@@ -17,7 +17,9 @@ class TestPaths:
         (root / "pictures" / "cat.png").touch()
         text = (
             "content: {path: pictures/cat.png}\n"
-            "styles: [{path: pictures/cat.png}, {path: pictures/missing.png}]\n"
+            "styles:\n"
+            "  - {path: pictures/cat.png, mask: pictures/cat.png}\n"
+            "  - {path: pictures/missing.png, style_mask: pictures/cat.png}\n"
             "init: pictures/cat.png\n"
             "extractor: {weights: pictures/cat.png}\n"
             "palette: pictures/cat.png\n"
@@ -37,6 +39,7 @@ class TestPaths:
         assert config.styles[0].path == found
         assert config.init == found
         assert (config.palette, config.keep.mask) == (found, found)
+        assert (config.styles[0].mask, config.styles[1].style_mask) == (found, found)
         assert config.extractor.weights == found
 
     @pytest.mark.parametrize(

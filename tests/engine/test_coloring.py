@@ -166,3 +166,21 @@ def test_styles_measured_in_other_colors_are_not_taken_for_these(
             (first, *_), *_ = run(config, inputs, real_kept)
             totals.add(first.losses["style"])
     assert len(totals) >= 9  # `style` alone does not depend on the content
+
+
+class TestParts:
+    @pytest.mark.parametrize("color", ["content_match", "content_luminance"])
+    def test_what_is_taken_of_a_style_gets_the_content_s_colors(
+        self, photo, painting, color
+    ):
+        """The other part is of other colors, and of no account."""
+        mask = np.zeros((*painting.shape[:2], 1), np.float32)
+        mask[:, :32] = 1
+        style = np.where(mask, painting, painting * 0.2)
+        inputs = Inputs(photo, [style], source_masks=[mask])
+        found = choose_coloring(make_config(TINY, {"color": color}), inputs)
+        part = found.style(0, style)[mask[..., 0] == 1]
+        expected = photo if color == "content_match" else grey(photo)
+        np.testing.assert_allclose(
+            part.mean(0), expected.mean((0, 1)) * np.ones(3), atol=0.03
+        )

@@ -26,6 +26,9 @@ def folder(tmp_path_factory):
     masks = {"left": left, "right": 1 - left, "black": 0 * left, "white": 0 * left + 1}
     one = 0 * left
     one[20, 30] = 1
+    speck = np.zeros((1600, 2400, 3), np.float32)  # nothing of it is left at 96 px
+    speck[800, 1200] = 1
+    masks["speck"] = speck
     for name, mask in {**masks, "pixel": one}.items():
         save_image(path / f"{name}.png", mask)
     return path
@@ -78,6 +81,14 @@ class TestRuns:
         both = stylized([mask, {"mask": str(folder / "right.png"), "weight": 0}])
         np.testing.assert_array_equal(both.image, stylized([mask]).image)
 
+    def test_nor_does_one_begin_with_it(self):
+        styles = [{"weight": 0}, {}]
+        pictures = [CONTENT, STYLE]
+        options = {**OPTIONS, "init": "style"}
+        both = tfstyle.stylize(CONTENT, pictures, styles=styles, **options)
+        alone = tfstyle.stylize(CONTENT, [STYLE], **options)
+        np.testing.assert_array_equal(both.image, alone.image)
+
     def test_a_white_mask_is_none(self, folder):
         found = stylized([{"mask": str(folder / "white.png")}]).image
         np.testing.assert_allclose(found, stylized([{}]).image, atol=2e-3)
@@ -97,6 +108,7 @@ class TestRuns:
         [
             ([{"mask": "black.png"}], "leave no place to any style"),
             ([{"style_mask": "black.png"}], "styles.0.style_mask is black all over"),
+            ([{"style_mask": "speck.png"}], "styles.0.style_mask is so small"),
             ([{"mask": "left.png", "weight": 0}], "the weights of all styles are zero"),
             ([{"mask": "missing.png"}], "missing.png: No such file"),
         ],

@@ -86,3 +86,21 @@ def test_moments_do_not_depend_on_the_size(style_path):
         strict=True,
     ):
         np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_noise_of_a_flat_picture_does_not_become_loud(random, painting):
+    picture = (0.5 + 0.004 * random.normal(size=(40, 50, 3))).astype(np.float32)
+    found = color_map(picture, [painting])(picture)
+    assert found.std(axis=(0, 1)).max() < 9 * 0.004
+    np.testing.assert_allclose(found.mean((0, 1)), painting.mean((0, 1)), atol=0.02)
+
+
+def test_of_a_part_is_that_of_a_picture_of_it(random, painting):
+    picture = random.random((40, 60, 3), np.float32)
+    picture[:, 30:] /= 3
+    mask = np.zeros((40, 60, 1), np.float32)
+    mask[:, :30] = 1
+    found = color_map(picture, [painting], within=mask)
+    expected = color_map(picture[:, :30], [painting])
+    np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-6)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-6)

@@ -47,8 +47,8 @@ def groups(masks, **changes):
 
 class TestCarry:
     @pytest.mark.parametrize("name", ["block1_conv1", "block2_conv2", "block4_conv1"])
-    def test_is_the_mean_over_receptive_fields(self, random, name):
-        mask = random.random((50, 41)).astype(np.float32)
+    def test_is_that_of_what_a_receptive_field_sees(self, random, name):
+        mask = (random.random((50, 41)) > 0.4).astype(np.float32)
         known = layer(name)
         expected = np.zeros((50 // known.stride, 41 // known.stride))
         for y, x in np.ndindex(*expected.shape):
@@ -69,6 +69,16 @@ class TestCarry:
         mask = (random.random((4, 4)) > 0.5).repeat(40, 0).repeat(40, 1)
         mask = mask.astype(np.float32)
         assert (carry(mask, name) * carry(1 - mask, name)).max() == 0
+
+    @pytest.mark.parametrize("name", ["block1_conv1", "block3_conv1"])
+    def test_styles_that_overlap_or_fade_leave_no_gap(self, name):
+        at = np.tile(np.arange(96, dtype=np.float32), (96, 1))
+        fade = at / 95
+        for masks in (at < 64, at >= 32), (fade, 1 - fade):
+            found = [carry(each, name) for each in shares(masks, [1, 1], at.shape)]
+            np.testing.assert_allclose(sum(found), 1, atol=0.2)
+            middle = found[0].shape[1] // 2
+            assert found[0][5, middle] == pytest.approx(0.5, abs=0.02)
 
     def test_of_white_is_white_and_of_black_black(self):
         mask = np.ones((40, 56), np.float32)

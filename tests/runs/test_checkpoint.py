@@ -161,6 +161,13 @@ class TestChangedConfig:
         with pytest.raises(ValueError, match=r"pictures\.keep\.mask: '456' before"):
             load_checkpoint(path, moved, {**pictures, "keep.mask": "789"})
 
+    def test_paths_of_masks_may_change(self, path):
+        style = {"path": "a.png", "mask": "b.png", "style_mask": "c.png"}
+        moved = {key: f"there/{value}" for key, value in style.items()}
+        save_checkpoint(path, make_state(), CONFIG.with_overrides({"styles": [style]}))
+        found = load_checkpoint(path, CONFIG.with_overrides({"styles": [moved]}))
+        assert_same(make_state(), found)
+
     def test_output_may_change(self, path):
         config = CONFIG.with_overrides(
             {"output.snapshot_every": 5, "output.checkpoint_every": 0}

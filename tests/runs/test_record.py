@@ -74,6 +74,11 @@ class TestPublished:
         assert (found.palette, found.keep.mask) == ("palette.png", "mask.png")
         assert found.extractor.weights == "vgg19.weights.h5"
 
+    def test_so_are_masks(self):
+        style = {"path": "a.png", "mask": "jane.doe/b.png", "style_mask": "../c.png"}
+        found = published(StyleConfig().with_overrides({"styles": [style]})).styles[0]
+        assert (found.mask, found.style_mask) == ("b.png", "c.png")
+
     def test_words_stay_words_and_files_files(self):
         assert published(StyleConfig(init="noise")) == StyleConfig(init="noise")
         found = published(

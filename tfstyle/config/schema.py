@@ -37,6 +37,10 @@ class Style(Section):
     style_mask: File | None = None
 
 
+STYLE_PICTURES = ("path", "mask", "style_mask")
+"""The keys of a style that name pictures."""
+
+
 class Keep(Section):
     """Where the photograph's own pixels stay; see `tfstyle.engine.parametrization`."""
 
@@ -177,8 +181,9 @@ def picture_places(data: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
 
     Without `init`, which may be a word.
     """
-    paths = [(section, "path") for section in (data["content"], *data["styles"])]
-    return [*paths, (data, "palette"), (data["keep"], "mask")]
+    of_styles = ((style, key) for style in data["styles"] for key in STYLE_PICTURES)
+    others = [(data["content"], "path"), (data, "palette"), (data["keep"], "mask")]
+    return [*others, *of_styles]
 
 
 def validate(data: Any) -> StyleConfig:

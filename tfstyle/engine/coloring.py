@@ -8,7 +8,7 @@ import numpy as np
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.regions import fit
-from tfstyle.images import ColorMap, Picture, color_map, grey
+from tfstyle.images import ColorMap, FloatArray, Picture, color_map, grey
 from tfstyle.objective.guides import shares
 
 if TYPE_CHECKING:
@@ -78,12 +78,11 @@ def _toward_style(config: StyleConfig, inputs: "Inputs", strength: float) -> Rec
 def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
     """Return what gives each region of the content image the colors of its style."""
     masks, weights = inputs.style_masks, [style.weight for style in config.styles]
-    sources = inputs.source_masks or [None] * len(inputs.styles)
     maps = [
         _mapped(
             color_map(inputs.content, [style], within=mask, parts=[source]), strength
         )
-        for style, mask, source in zip(inputs.styles, masks, sources, strict=True)
+        for (style, source), mask in zip(_taken(inputs), masks, strict=True)
     ]
 
     def recolor(picture: Picture) -> Picture:
@@ -101,7 +100,10 @@ def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolo
 def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:
     """Each style image gets the content's colors (Gatys et al. 2016)."""
     like, strength = [inputs.content], config.color_strength
-    styles = [_mapped(color_map(each, like), strength) for each in inputs.styles]
+    styles = [
+        _mapped(color_map(each, like, within=part), strength)
+        for each, part in _taken(inputs)
+    ]
     key = ("match", strength, inputs.checksums["content"])
     return Coloring(styles=styles, key=key)
 
@@ -109,7 +111,9 @@ def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:
 def _luminance(config: StyleConfig, inputs: "Inputs") -> Coloring:
     """All are grey, styles as light and as varied as the content (2017, eq. 10)."""
     like = [_greyed(inputs.content)]
-    maps = [color_map(_greyed(each), like) for each in inputs.styles]
+    maps = [
+        color_map(_greyed(each), like, within=part) for each, part in _taken(inputs)
+    ]
     # Chroma is mixed where it is needed; all of the content's needs no other.
     tinted = 1.0 if config.color_strength < 1 else 0.0
     return Coloring(
@@ -119,6 +123,12 @@ def _luminance(config: StyleConfig, inputs: "Inputs") -> Coloring:
         tint=_toward_style(config, inputs, tinted),
         key=("luminance", inputs.checksums["content"]),
     )
+
+
+def _taken(inputs: "Inputs") -> list[tuple[Picture, FloatArray | None]]:
+    """Return each style image and the mask of the part of it that is taken."""
+    parts = inputs.source_masks or [None] * len(inputs.styles)
+    return [*zip(inputs.styles, parts, strict=True)]
 
 
 def _mapped(colors: ColorMap, strength: float) -> Recolor:

@@ -173,12 +173,23 @@ def _check_colors(config: StyleConfig, inputs: Inputs) -> None:
                 "taken; make it white where the style is good"
             )
     coarsest = schedule(config.pyramid, config.size)[0]
-    if config.styles and not any(
-        ScaledInputs(config, inputs, coarsest).regions.fractions or [1]
-    ):
+    _check_places(ScaledInputs(config, inputs, coarsest))
+
+
+def _check_places(scaled: ScaledInputs) -> None:
+    """Check that something of the masks is left at one size."""
+    at = f"at {scaled.size[1]} x {scaled.size[0]} pixels"
+    if scaled.config.styles and not any(scaled.regions.fractions or [1]):
         raise ValueError(
-            "the masks leave no place to any style; make some of them white somewhere"
+            f"the masks leave no place to any style {at}; make some of them white "
+            "somewhere, or more of them"
         )
+    for i, mask in enumerate(scaled.inputs.source_masks):
+        if mask is not None and not scaled.source_mask(i).any():
+            raise ValueError(
+                f"styles.{i}.style_mask is so small that nothing is left of it {at}; "
+                "make more of it white, or raise pyramid.min_size and size"
+            )
 
 
 def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:

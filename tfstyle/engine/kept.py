@@ -183,6 +183,8 @@ class Kept:
         network = _network_key(context.config, context.precision)
         measured = []
         for index, style in enumerate(context.config.styles):
+            if not style.weight:  # left out
+                continue
             terms = tuple(
                 term
                 for term in objective.style_terms

@@ -17,6 +17,7 @@ BASE_GIB = 0.87  # Python, TensorFlow and the weights
 WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 """What a step holds at its peak, in activations of all layers in float32."""
 FORWARD = 0.6  # of that without a gradient, as for a style picture
+GUIDED = 4 * 1.4  # bytes: style features weighted by a region, and their gradient
 KEPT = 11  # numbers per pixel that a mask needs: k, 1 - k, three pictures of 3 each
 VECTORS = 8  # of the picture's size, in float32: image, gradient, and what a step needs
 TILES = (1024, 512, 256, 128)  # pixels: halos make smaller ones slower
@@ -167,6 +168,7 @@ def _gib(
     """Estimate the peak memory of a run at one size."""
     layers = config.objective.layers
     network = WORKSPACE[precision] * 4 * floats_per_pixel(layers)
+    network += regions(config) * GUIDED * style_floats_per_pixel(config)
     pixels = sizes.height * sizes.width
     number = 4 if optimizer.history_precision == "float32" else 2
     history = 2 * optimizer.history * number if optimizer.name == "lbfgs" else 2 * 4
@@ -184,6 +186,20 @@ def _gib(
     ]
     measuring = pixels * (12 + content) + max(styles, default=0.0)
     return BASE_GIB + (sizes.originals + max(step, measuring)) / 2**30
+
+
+def regions(config: StyleConfig) -> int:
+    """Return how many regions a run has; see `tfstyle.engine.regions`."""
+    masked = [style.mask is not None for style in config.styles]
+    parts = any(style.style_mask is not None for style in config.styles)
+    if not (any(masked) or parts or config.keep.mask is not None):
+        return 0
+    return sum(masked) + (not all(masked))
+
+
+def style_floats_per_pixel(config: StyleConfig) -> float:
+    """Return the activations of the style layers for each pixel."""
+    return sum(LAYERS[name].floats_per_pixel for name in config.objective.active_style)
 
 
 def at_once(height: int, width: int, tile: int | None, layers: list[str]) -> int:

@@ -15,7 +15,9 @@ def start_image(scaled: ScaledInputs) -> Picture:
     if init == "noise":
         return noise(height, width, scaled.config.seed)
     if init == "style":
-        style = scaled.coloring.style(0, inputs.styles[0])
+        weights = [style.weight for style in scaled.config.styles]
+        first = next(i for i, weight in enumerate(weights) if weight)
+        style = scaled.coloring.style(first, inputs.styles[first])
         return cover(style, height, width)
     if inputs.start is None:
         raise ValueError(f"init is {init!r}, but its picture did not come with it")

@@ -11,6 +11,7 @@ from tfstyle.images.arrays import FloatArray, Picture, fit_size, resize
 Matrix = npt.NDArray[np.float64]
 
 SMALLEST = 1e-6  # variance added along each color axis: greys have none across
+MOST = 8.0  # that colors are spread; those of photographs are by 2 to 4
 LONG_SIDE = 256  # pixels at which colors are looked at, whatever a picture's size
 
 
@@ -51,7 +52,8 @@ def color_map(
     target, wanted = color_moments(like, weights, parts)
     covariance += SMALLEST * np.eye(3)
     root, inverse = _root(covariance), _root(covariance, inverse=True)
-    return ColorMap(mean, inverse @ _root(root @ wanted @ root) @ inverse, target)
+    matrix = inverse @ _root(root @ wanted @ root) @ inverse
+    return ColorMap(mean, _bounded(matrix), target)
 
 
 def color_moments(
@@ -74,6 +76,17 @@ def _colors(picture: Picture, mask: FloatArray | None) -> Matrix:
     colors: Matrix = resize(picture, *size).reshape(-1, 3).astype(np.float64)
     inside = None if mask is None else resize(mask, *size).ravel() > 0.5
     return colors if inside is None or not inside.any() else colors[inside]
+
+
+def _bounded(matrix: Matrix) -> Matrix:
+    """Return a symmetric map that stretches no axis more than `MOST`.
+
+    A picture may be flat, such as a part with a sky alone: the colors of a whole
+    painting would make its noise loud.
+    """
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    bounded: Matrix = (vectors * np.minimum(values, MOST)) @ vectors.T
+    return bounded
 
 
 def _root(matrix: Matrix, inverse: bool = False) -> Matrix:

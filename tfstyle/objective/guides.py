@@ -10,15 +10,21 @@ from tfstyle.vgg.layers import layer as known
 Mask = npt.NDArray[np.float32]
 """(h, w), in [0, 1]."""
 
+Windows = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+ROUNDING = 1e-6  # of what a place counts: less is none
+
 
 def carry(mask: Mask, layer: str) -> Mask:
     """Carry a mask from the pixels to the places of a layer.
 
-    A place belongs to a region as far as what it sees does: with m the mean of the mask
-    over its receptive field, it counts 2 m - 1, and not at all where less than half of
-    it lies inside. So regions beside each other have no place in common, where Gatys et
-    al. (2017, section 4.1) shrink the mask or erode it. A region too small for that,
-    which lies in no receptive field by half, has its places count m.
+    A place belongs to a region as far as what it sees does. With m and v the mean and
+    the variance of the mask over its receptive field, it counts
+    m - (1 - √(1 - 4 v)) / 2. Of a mask of black and white, with v = m (1 - m), that is
+    2 m - 1, and nothing where less than half of the field is white: so regions beside
+    each other have no place in common, where Gatys et al. (2017, section 4.1) shrink
+    the mask or erode it. Of an even grey, as where styles overlap or fade into each
+    other, it is m. A region too small for that, which lies in no receptive field by
+    half, has its places count m.
 
     Args:
         mask: of the pixels.
@@ -31,19 +37,27 @@ def carry(mask: Mask, layer: str) -> Mask:
     height, width = (side // place.stride for side in mask.shape)
     rows = _windows(height, mask.shape[0], place.stride, place.halo)
     columns = _windows(width, mask.shape[1], place.stride, place.halo)
-    # The sum over each window, from those over all rectangles at the corner.
-    corner = np.pad(np.cumsum(np.cumsum(mask, 0, np.float64), 1), ((1, 0), (1, 0)))
-    (top, bottom), (left, right) = rows, columns
-    sums = corner[bottom][:, right] - corner[top][:, right]
-    sums -= corner[bottom][:, left] - corner[top][:, left]
-    mean = np.clip(sums / np.outer(bottom - top, right - left), 0, 1)
-    inside = np.maximum(2 * mean - 1, 0)
+    mean = _means(mask, rows, columns)
+    squares = _means(np.square(mask, dtype=np.float64), rows, columns)
+    variance = np.clip(squares - mean**2, 0, 0.25)
+    inside = mean - (1 - np.sqrt(1 - 4 * variance)) / 2
+    inside[inside < ROUNDING] = 0
     return np.asarray(inside if inside.any() else mean, np.float32)
 
 
-def _windows(
-    count: int, side: int, stride: int, halo: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _means(
+    values: npt.NDArray[np.floating], rows: Windows, columns: Windows
+) -> npt.NDArray[np.float64]:
+    """Return the means over windows, from the sums over rectangles at the corner."""
+    corner = np.pad(np.cumsum(np.cumsum(values, 0, np.float64), 1), ((1, 0), (1, 0)))
+    (top, bottom), (left, right) = rows, columns
+    sums = corner[bottom][:, right] - corner[top][:, right]
+    sums -= corner[bottom][:, left] - corner[top][:, left]
+    means: npt.NDArray[np.float64] = sums / np.outer(bottom - top, right - left)
+    return np.clip(means, 0, 1)
+
+
+def _windows(count: int, side: int, stride: int, halo: int) -> Windows:
     """Return where the receptive fields of a row of places begin and end."""
     first = np.arange(count) * stride
     return np.maximum(first - halo, 0), np.minimum(first + stride + halo, side)

@@ -147,7 +147,7 @@ def _guides(
 ) -> dict[str, tf.Tensor]:
     """Return a tile's part of the guides."""
     found = {}
-    for layer in guides.keys() & features.keys():
+    for layer in sorted(guides.keys() & features.keys()):
         top, left, _, _ = tf.unstack(origins[layer])
         _, height, width, _ = tf.unstack(tf.shape(features[layer]))
         box = (1, height, width, guides[layer].shape[-1])

@@ -11,7 +11,9 @@ from tfstyle.config import STARTS, StyleConfig
 
 FREE = {"output", "memory.max_megapixels"}
 """What may change, as it has no part in what is computed."""
-PATHS = re.compile(r"content\.path|styles\.\d+\.path|palette|keep\.mask")
+PATHS = re.compile(
+    r"content\.path|styles\.\d+\.(path|mask|style_mask)|palette|keep\.mask"
+)
 """They may change too, as `init` may if it is one: the pictures are compared."""
 
 

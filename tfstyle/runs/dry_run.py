@@ -33,6 +33,10 @@ def _pictures(context: "Context") -> Iterator[str]:
     yield f"content    {config.content.path} ({size_of(inputs.content)})"
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         yield f"style      {style.path} ({size_of(picture)}), {style.weight:g}"
+        if style.mask:
+            yield f"  goes to  {style.mask}"
+        if style.style_mask:
+            yield f"  part     {style.style_mask}"
     if config.palette and inputs.palette is not None:
         yield f"palette    {config.palette} ({size_of(inputs.palette)})"
     if config.keep.mask and inputs.mask is not None:
