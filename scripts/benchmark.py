@@ -75,7 +75,7 @@ of two steps at each size up to this one.
 ## A preview of the large picture
 
 Similarity (SSIM, 1 is the same) of the {small} px result to the {large} px result
-scaled down to it.
+scaled down to it, with configs/classic.yaml.
 
 | | SSIM |
 |---|---|

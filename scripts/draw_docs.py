@@ -1,4 +1,4 @@
-"""Make the pictures of README.md and docs/studies.md again, by the commands there.
+"""Make the pictures of README.md, studies.md and controls.md again, as they say.
 
     python scripts/draw_docs.py
 
@@ -33,6 +33,23 @@ GALLERY = (
     ("coffee.png", "rhone.jpg"),
     ("rocket.jpg", "wave.jpg"),
 )
+CUP = "runs/cup.png", "coffee.png", "0.1,0,0.84,0.98", "8"
+FACE = "runs/face.png", "astronaut.png", "0.3,0.02,0.58,0.36", "12"
+CONTROLS = {
+    "regions": (
+        *("--content", "examples/content/coffee.png", "--set"),
+        "styles=[{path: examples/style/composition_vii.jpg, mask: runs/cup.png}, "
+        "{path: examples/style/rhone.jpg}]",
+    ),
+    "keep": (
+        *("--content", "examples/content/astronaut.png"),
+        *("--style", "examples/style/wave.jpg"),
+        *("--set", "keep.mask=runs/face.png", "--set", "color=content_luminance"),
+    ),
+    "luminance": ("--set", "color=content_luminance"),
+    "match": ("--set", "color=content_match"),
+    "palette": ("--set", "palette=examples/style/rhone.jpg"),
+}
 SCRIPTS = {
     "feature_maps": ["feature_maps.py"],
     "content_reconstruction": ["reconstruct.py", "--of", "content"],
@@ -65,7 +82,21 @@ def main() -> int:
         pictures = ["--content", f"examples/content/{content}"]
         pictures += ["--style", f"examples/style/{style}"]
         draw_row(output / name, IMAGES / "gallery" / f"{name}.jpg", *pictures)
+    draw_controls(output / "controls")
     return 0
+
+
+def draw_controls(output: Path) -> None:
+    """Make the masks and the pictures of docs/controls.md, at 320 px."""
+    (ROOT / "runs").mkdir(exist_ok=True)
+    for mask, picture, box, feather in (CUP, FACE):
+        of = ["--picture", f"examples/content/{picture}", "--ellipse", box]
+        run("scripts/draw_mask.py", *of, "--feather", feather, "--output", mask)
+    (IMAGES / "controls").mkdir(exist_ok=True)
+    for name, changes in CONTROLS.items():
+        config = ["--config", "configs/default.yaml", "--overwrite", "--size", "320"]
+        run("-m", "tfstyle.run", *config, *changes, "--output", str(output / name))
+        as_jpeg(output / name / "result.png", IMAGES / "controls" / f"{name}.jpg")
 
 
 def draw_row(run_dir: Path, target: Path, *pictures: str) -> None:

@@ -13,6 +13,7 @@ fractions of the picture) or a color. The white part is where a style goes
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 from absl import flags
@@ -72,17 +73,10 @@ def main() -> int:
     return 0
 
 
-def of_clusters(picture: Picture, sheet: object) -> np.ndarray | None:
+def of_clusters(picture: Picture, sheet: Path) -> np.ndarray | None:
     """Return the mask of the parts that were picked; draw all of them."""
     from tfstyle.studies.clusters import clusters, draw_clusters
-    from tfstyle.vgg.layers import layer
 
-    least = layer(FLAGS.layer).min_side
-    if min(picture.shape[:2]) < least:
-        raise ValueError(
-            f"the picture has a side of {min(picture.shape[:2])} pixels, but "
-            f"{FLAGS.layer} needs {least}; choose a shallower --layer"
-        )
     masks = clusters(picture, FLAGS.layer, FLAGS.clusters, FLAGS.seed)
     save_image(sheet, draw_clusters(picture, masks))
     print(sheet)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfstyle.config import StyleConfig
-from tfstyle.engine.inputs import Inputs, check_inputs
+from tfstyle.engine.checks import check_inputs
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.state import Losses, State, Step
 from tfstyle.images import Picture, as_picture, load_mask, load_masks
 from tfstyle.system.devices import prepared

@@ -45,8 +45,8 @@ def evaluation(
 
     The graph is traced already.
     """
-    from tfstyle.engine.inputs import ScaledInputs
     from tfstyle.engine.kept import to_tensor
+    from tfstyle.engine.scaled import ScaledInputs
 
     scale = Scale(size, 1)
     objective = make_objective(config, inputs, scale, precision, plan)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from input_pictures import ONE_LINE, make_config, noise
 
-from tfstyle.engine.inputs import Inputs, ScaledInputs, check_inputs, size_at
+from tfstyle.engine.checks import check_inputs
+from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import fit_size, resize
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from small_runs import SMALL, TINY, TWO_SCALES, make_config, make_inputs, run
 
-from tfstyle.engine import inputs as pictures
+from tfstyle.engine import scaled as pictures
 from tfstyle.engine import stage
 from tfstyle.engine.context import Context
 from tfstyle.images import fit_size, resize

@@ -142,7 +142,8 @@ class TestWeightsBySize:
 
     def test_a_size_with_nothing_to_minimize_is_refused(self, photo, painting):
         from tfstyle.config import StyleConfig
-        from tfstyle.engine.inputs import Inputs, check_inputs
+        from tfstyle.engine.checks import check_inputs
+        from tfstyle.engine.inputs import Inputs
 
         config = StyleConfig().with_overrides(
             {
@@ -164,7 +165,8 @@ class TestWeightsBySize:
         self, photo, painting
     ):
         from tfstyle.config import StyleConfig
-        from tfstyle.engine.inputs import Inputs, check_inputs
+        from tfstyle.engine.checks import check_inputs
+        from tfstyle.engine.inputs import Inputs
 
         def check(weight):
             layers = {"block1_conv1": 1, "block5_conv1": weight}

@@ -7,13 +7,14 @@ from small_runs import SMALL, TINY, make_config, run
 
 from tfstyle.api import transfer
 from tfstyle.engine.context import Context
-from tfstyle.engine.inputs import Inputs, ScaledInputs
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.parametrization import (
     Kept,
     Luminance,
     Pixels,
     make_parametrization,
 )
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import chroma, grey, resize
 

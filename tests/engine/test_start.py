@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_runs import TINY, make_config, make_inputs
 
-from tfstyle.engine.inputs import ScaledInputs
 from tfstyle.engine.loop import optimize
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
 from tfstyle.engine.start import enlarge, noise, start_image
 from tfstyle.images import cover, resize

@@ -7,7 +7,7 @@ from numpy_formulas import content_loss, features_of
 from objectives import noisy, options, tensor
 
 from tfstyle.objective.groups import compile_groups
-from tfstyle.objective.guides import carry, shares, stack
+from tfstyle.objective.guides import carry, coverage, stack
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.objective.tiled import Tiled
 from tfstyle.objective.whole import Whole
@@ -75,7 +75,7 @@ class TestCarry:
         at = np.tile(np.arange(96, dtype=np.float32), (96, 1))
         fade = at / 95
         for masks in (at < 64, at >= 32), (fade, 1 - fade):
-            found = [carry(each, name) for each in shares(masks, [1, 1], at.shape)]
+            found = [carry(each, name) for each in coverage(masks, [1, 1], at.shape)]
             np.testing.assert_allclose(sum(found), 1, atol=0.2)
             middle = found[0].shape[1] // 2
             assert found[0][5, middle] == pytest.approx(0.5, abs=0.02)
@@ -95,25 +95,25 @@ class TestShares:
     def test_where_masks_overlap_weights_decide(self):
         one = np.array([[1, 1, 0, 0.5]], np.float32)
         two = np.array([[0, 1, 0, 0.5]], np.float32)
-        first, second = shares([one, two], [1, 3], (1, 4))
+        first, second = coverage([one, two], [1, 3], (1, 4))
         np.testing.assert_allclose(first, [[1, 0.25, 0, 0.25]], atol=1e-6)
         np.testing.assert_allclose(second, [[0, 0.75, 0, 0.75]], atol=1e-6)
 
     def test_the_rest_is_for_styles_without_a_mask(self):
         mask = np.array([[1, 0.25, 0]], np.float32)
-        first, rest = shares([mask, None], [1, 1], (1, 3))
+        first, rest = coverage([mask, None], [1, 1], (1, 3))
         np.testing.assert_allclose(first, mask, atol=1e-6)
         np.testing.assert_allclose(rest, 1 - mask, atol=1e-6)
 
     def test_a_weight_of_zero_leaves_a_style_out(self):
         mask = np.array([[1, 0.5, 0]], np.float32)
-        first, second = shares([mask, mask], [0, 1], (1, 3))
+        first, second = coverage([mask, mask], [0, 1], (1, 3))
         assert first.max() == 0
         np.testing.assert_allclose(second, mask, atol=1e-6)
 
     def test_are_never_more_than_the_picture(self, random):
         masks = list(random.random((3, 9, 7)).astype(np.float32))
-        assert sum(shares(masks, [1, 2, 3], (9, 7))).max() <= 1 + 1e-6
+        assert sum(coverage(masks, [1, 2, 3], (9, 7))).max() <= 1 + 1e-6
 
 
 class TestTerms:

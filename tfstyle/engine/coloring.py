@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tfstyle.config import StyleConfig
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.regions import fit
 from tfstyle.images import ColorMap, FloatArray, Picture, color_map, grey
-from tfstyle.objective.guides import shares
-
-if TYPE_CHECKING:
-    from tfstyle.engine.inputs import Inputs
+from tfstyle.objective.guides import coverage
 
 Recolor = Callable[[Picture], Picture]
 
@@ -36,7 +34,7 @@ class Coloring:
         return self.styles[index](picture) if self.styles else picture
 
 
-def choose_coloring(config: StyleConfig, inputs: "Inputs") -> Coloring:
+def choose_coloring(config: StyleConfig, inputs: Inputs) -> Coloring:
     """Return what the config's `color`, `color_strength` and `palette` ask for.
 
     `content_match` and `content_luminance` are the two ways of Gatys et al. to preserve
@@ -50,7 +48,7 @@ def choose_coloring(config: StyleConfig, inputs: "Inputs") -> Coloring:
     return _style(config, inputs)
 
 
-def _style(config: StyleConfig, inputs: "Inputs") -> Coloring:
+def _style(config: StyleConfig, inputs: Inputs) -> Coloring:
     """The content image gets the styles' colors, or all of them a palette's."""
     content = _toward_style(config, inputs, config.color_strength)
     if inputs.palette is None or config.palette is None:
@@ -61,7 +59,7 @@ def _style(config: StyleConfig, inputs: "Inputs") -> Coloring:
     return Coloring(content, styles=styles, key=key)
 
 
-def _toward_style(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
+def _toward_style(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
     """Return what gives the content image the styles' colors, or the palette's."""
     if inputs.palette is not None and config.palette is not None:
         whole = color_map(inputs.content, [inputs.palette])
@@ -75,7 +73,7 @@ def _toward_style(config: StyleConfig, inputs: "Inputs", strength: float) -> Rec
     return _mapped(whole, strength)
 
 
-def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolor:
+def _by_region(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
     """Return what gives each region of the content image the colors of its style."""
     masks, weights = inputs.style_masks, [style.weight for style in config.styles]
     maps = [
@@ -89,7 +87,7 @@ def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolo
         size = picture.shape[:2]
         moved = np.zeros_like(picture)
         resized = [None if each is None else fit(each, size) for each in masks]
-        parts = shares(resized, weights, size)
+        parts = coverage(resized, weights, size)
         for part, colors in zip(parts, maps, strict=True):
             moved += part[..., None] * (colors(picture) - picture)
         return picture + moved
@@ -97,7 +95,7 @@ def _by_region(config: StyleConfig, inputs: "Inputs", strength: float) -> Recolo
     return recolor
 
 
-def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:
+def _match(config: StyleConfig, inputs: Inputs) -> Coloring:
     """Each style image gets the content's colors (Gatys et al. 2016)."""
     like, strength = [inputs.content], config.color_strength
     styles = [
@@ -108,7 +106,7 @@ def _match(config: StyleConfig, inputs: "Inputs") -> Coloring:
     return Coloring(styles=styles, key=key)
 
 
-def _luminance(config: StyleConfig, inputs: "Inputs") -> Coloring:
+def _luminance(config: StyleConfig, inputs: Inputs) -> Coloring:
     """All are grey, styles as light and as varied as the content (2017, eq. 10)."""
     like = [_greyed(inputs.content)]
     maps = [
@@ -125,7 +123,7 @@ def _luminance(config: StyleConfig, inputs: "Inputs") -> Coloring:
     )
 
 
-def _taken(inputs: "Inputs") -> list[tuple[Picture, FloatArray | None]]:
+def _taken(inputs: Inputs) -> list[tuple[Picture, FloatArray | None]]:
     """Return each style image and the mask of the part of it that is taken."""
     parts = inputs.source_masks or [None] * len(inputs.styles)
     return [*zip(inputs.styles, parts, strict=True)]

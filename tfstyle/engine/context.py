@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.coloring import Coloring, choose_coloring
-from tfstyle.engine.inputs import Inputs, ScaledInputs
+from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.engine.state import State
 from tfstyle.system.memory import memory_limit_gib

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.context import Context
-from tfstyle.engine.inputs import ScaledInputs
 from tfstyle.engine.plan import Plan
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import Picture
 from tfstyle.objective.base import Objective
@@ -125,8 +125,11 @@ class Kept:
         scaled = scaled or context.scaled(scale)
         config, regions = context.config, scaled.regions
         groups = compile_groups(
-            *(config.objective, scale.index, config.seed),
-            *(regions.fractions, regions.masked),
+            config.objective,
+            scale.index,
+            config.seed,
+            regions.fractions,
+            regions.masked,
         )
         with drawing_nothing():
             objective = self._unaimed(context, scaled, plan, groups, on_tile)

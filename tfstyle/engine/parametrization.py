@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.engine.inputs import ScaledInputs
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.images import FloatArray, Picture, colored, grey
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfstyle.images import FloatArray, resize_mask
-from tfstyle.objective.guides import Mask, shares
+from tfstyle.objective.guides import Mask, coverage
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def divide(
     if kept is None and not masked:
         return Regions(of_style=(None,) * len(masks))
     resized = [None if mask is None else fit(mask, size) for mask in masks]
-    parts = shares(resized, weights, size)
+    parts = coverage(resized, weights, size)
     if kept is not None:
         parts = [part * (1 - kept[..., 0]) for part in parts]
     regions: list[Mask] = []

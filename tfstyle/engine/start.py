@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfstyle.engine.inputs import ScaledInputs
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.images import Picture, cover, resize
 
 

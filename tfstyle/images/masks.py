@@ -47,14 +47,14 @@ def leveled(mask: FloatArray) -> FloatArray:
 
 
 def box_mask(
-    size: tuple[int, int], box: tuple[float, float, float, float], round_: bool
+    size: tuple[int, int], box: tuple[float, float, float, float], ellipse: bool
 ) -> FloatArray:
     """Return a mask that is white in a rectangle, or in the ellipse within it.
 
     Args:
         size: (height, width) of the mask.
         box: left, top, right and bottom, as fractions of the picture.
-        round_: the ellipse.
+        ellipse: white is the ellipse alone.
 
     Returns:
         (height, width, 1), 0 or 1.
@@ -66,7 +66,7 @@ def box_mask(
     across = (np.arange(size[1])[None] + 0.5) / size[1]
     x = (2 * across - left - right) / (right - left)  # -1 to 1 inside
     y = (2 * down - top - bottom) / (bottom - top)
-    inside = x**2 + y**2 <= 1 if round_ else (abs(x) <= 1) & (abs(y) <= 1)
+    inside = x**2 + y**2 <= 1 if ellipse else (abs(x) <= 1) & (abs(y) <= 1)
     return inside[..., None].astype(np.float32)
 
 

@@ -21,10 +21,8 @@ class Covariance(OfLayer):
     """
 
     def observe(self, seen: Seen) -> Parts:
-        features, guide = (
-            tf.cast(seen.features[self.layer], tf.float32),
-            self.guide(seen),
-        )
+        features = tf.cast(seen.features[self.layer], tf.float32)
+        guide = self.guide(seen)
         return {
             "sums": channel_sums(features, guide),
             "products": channel_products(guided(by_position(features), guide)),

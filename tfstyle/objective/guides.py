@@ -68,7 +68,7 @@ def stack(masks: Iterable[Mask], layer: str) -> npt.NDArray[np.float32]:
     return np.stack([carry(mask, layer) for mask in masks], axis=-1)[None]
 
 
-def shares(
+def coverage(
     masks: Sequence[Mask | None], weights: Sequence[float], size: tuple[int, int]
 ) -> list[Mask]:
     """Return how much of each pixel belongs to each style.

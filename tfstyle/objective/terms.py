@@ -82,10 +82,8 @@ class Moments(OfLayer):
     """
 
     def observe(self, seen: Seen) -> Parts:
-        features, guide = (
-            tf.cast(seen.features[self.layer], tf.float32),
-            self.guide(seen),
-        )
+        features = tf.cast(seen.features[self.layer], tf.float32)
+        guide = self.guide(seen)
         return {
             "sums": channel_sums(features, guide),
             "squares": channel_sums(tf.square(features), guide),

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from tfstyle.config import StyleConfig
-from tfstyle.engine.inputs import Inputs, check_inputs
+from tfstyle.engine.checks import check_inputs
+from tfstyle.engine.inputs import Inputs
 from tfstyle.images import Metadata, Picture, load_image, load_mask, load_masks
 from tfstyle.images import load_metadata as read_metadata
 from tfstyle.vgg.weights import weights_path

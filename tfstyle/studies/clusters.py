@@ -30,10 +30,20 @@ def clusters(picture: Picture, layer: str, count: int, seed: int = 0) -> FloatAr
     Returns:
         A mask of each part, (height, width, count), adding up to 1; the first is that
         of the largest.
+
+    Raises:
+        ValueError: for an unknown layer, one too deep for the picture, or more parts
+            than it has places.
     """
     height, width, _ = picture.shape
     size = fit_size(height, width, min(LONG_SIDE, max(height, width)))
-    features = features_at(resize(picture, *size), known(layer).name)
+    least = known(layer).min_side
+    if min(size) < least:
+        raise ValueError(
+            f"the picture is looked at with {size[1]} x {size[0]} pixels, but {layer} "
+            f"needs {least} x {least}; choose a shallower layer"
+        )
+    features = features_at(resize(picture, *size), layer)
     flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
     labels = k_means(flat, count, np.random.default_rng(seed))

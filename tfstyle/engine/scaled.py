@@ -1,0 +1,86 @@
+"""The pictures of a run at one of its sizes."""
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfstyle.config import StyleConfig
+from tfstyle.engine.coloring import Coloring
+from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.engine.regions import Regions, divide, fit
+from tfstyle.engine.schedule import Scale
+from tfstyle.images import FloatArray, Picture, chroma, resize, resize_mask
+
+
+@dataclass(frozen=True)
+class ScaledInputs:
+    """The pictures of one size, each resized from its original, once."""
+
+    config: StyleConfig
+    inputs: Inputs
+    scale: Scale
+    coloring: Coloring = field(default_factory=Coloring)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the content image and so of the result."""
+        return size_at(self.scale, self.inputs.content)
+
+    @functools.cached_property
+    def content(self) -> Picture:
+        """What is to be matched: in new colors, but for where the photograph stays."""
+        photo, coloring = self.photo, self.coloring
+        content = coloring.content(photo)
+        if self.mask is None:
+            return content
+        kept: Picture = coloring.photo(photo)
+        return self.mask * kept + (1 - self.mask) * content
+
+    @property
+    def photo(self) -> Picture:
+        """The content image in its own colors."""
+        return resize(self.inputs.content, *self.size)
+
+    @functools.cached_property
+    def mask(self) -> FloatArray | None:
+        """Where the photograph stays, (height, width, 1); None for nowhere."""
+        if self.config.keep.mask is None or self.inputs.mask is None:
+            return None
+        return resize_mask(self.inputs.mask, *self.size)
+
+    @property
+    def chroma(self) -> FloatArray:
+        """The chroma of the result where only its luminance moves."""
+        photo, strength = self.photo, np.float32(self.config.color_strength)
+        own, tint = chroma(photo), chroma(self.coloring.tint(photo))
+        mixed = tint + strength * (own - tint)
+        return mixed if self.mask is None else mixed + self.mask * (own - mixed)
+
+    @property
+    def style_sizes(self) -> list[tuple[int, int]]:
+        """Height and width of each style image."""
+        pairs = zip(self.config.styles, self.inputs.styles, strict=True)
+        return [size_at(self.scale, picture, each.scale) for each, picture in pairs]
+
+    def style(self, index: int) -> Picture:
+        """Return a style image."""
+        style = resize(self.inputs.styles[index], *self.style_sizes[index])
+        return self.coloring.style(index, style)
+
+    def source_mask(self, index: int) -> FloatArray:
+        """Return which part of a style image is taken, (h, w)."""
+        masks, size = self.inputs.source_masks, self.style_sizes[index]
+        mask = masks[index] if masks else None
+        if mask is None:
+            return np.ones(size, np.float32)
+        return fit(mask, size)
+
+    @functools.cached_property
+    def regions(self) -> Regions:
+        """Where each style goes."""
+        styles, masks = self.config.styles, self.inputs.style_masks
+        weights = [style.weight for style in styles]
+        guided = any(each is not None for each in self.inputs.source_masks)
+        masks = masks or [None] * len(styles)
+        return divide(masks, weights, self.size, self.mask, guided)
