@@ -65,7 +65,10 @@ def aimed(objective, content, *styles):
     terms = objective.style_terms
     objective.aim(
         tensor(content),
-        [(objective.observe(tensor(each), terms), weight) for each, weight in pairs],
+        [
+            [(parts, weight) for parts in objective.observe(tensor(each), terms)]
+            for each, weight in pairs
+        ],
     )
     return objective
 

@@ -84,8 +84,10 @@ class TestOverrides:
             ({"objective": 3}, "objective is 3: write it as in {formulation: "),
             ({"size.width": 64}, "size: it should be a valid integer"),
             ({"objective.tv_weight.x": 1}, "objective.tv_weight: it should be"),
-            ({"styles.0.path": "a.png"}, "inside a list; set the whole list, as in"),
-            ({"pyramid.steps.0": 5}, "inside a list; set the whole list"),
+            ({"styles.0.path": "a.png"}, "'0' is no entry of a list; there is none"),
+            ({"pyramid.steps.3": 5}, "'3' is no entry of a list; there is 0 to 2"),
+            ({"pyramid.steps.-1": 5}, "'-1' is no entry of a list"),
+            ({"pyramid.steps.0.x": 5}, "pyramid.steps.0: it should be"),
             ({"objective.style_layers.conv1": 1}, "'conv1' is no layer of VGG19"),
         ],
     )

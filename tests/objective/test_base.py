@@ -39,7 +39,7 @@ class TestAim:
         before = objective.losses(tensor(image))
         for content, style in ((painting, photo), (photo, painting)):
             parts = objective.observe(tensor(style), objective.style_terms)
-            objective.aim(tensor(content), [(parts, 1.0)])
+            objective.aim(tensor(content), [[(each, 1.0) for each in parts]])
         assert objective.losses(tensor(image)) == before
 
 

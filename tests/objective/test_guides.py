@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from numpy_formulas import content_loss, features_of
 from objectives import noisy, options, tensor
 
 from tfstyle.objective.groups import compile_groups
-from tfstyle.objective.guides import carry, coverage, stack
+from tfstyle.objective.guides import carry, coverage
+from tfstyle.objective.regions import make_guides
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.objective.tiled import Tiled
 from tfstyle.objective.whole import Whole
 from tfstyle.vgg.layers import layer
 
 STYLE_LAYERS = {"block1_conv1": 0.5, "block2_conv1": 2.0}  # strides as in VGG19
-LOSSES = ("gram", "moments", "covariance")
+LOSSES = ("gram", "moments", "covariance", "nearest", "sliced_wasserstein")
 
 
 @pytest.fixture
@@ -29,12 +29,11 @@ def masks(photo):
 
 def aimed(objective, content, style, masks):
     """Aim at a style that all regions have in common."""
-    terms, layers = objective.style_terms, {t.layer for t in objective.style_terms}
-    white = np.ones(style.shape[:2], np.float32)
-    guides = {name: tf.constant(stack([white] * len(masks), name)) for name in layers}
+    terms, white = objective.style_terms, np.ones(style.shape[:2], np.float32)
+    guides = make_guides([white] * len(masks), terms)
     parts = objective.observe(tensor(style), terms, guides)
-    of_image = {name: tf.constant(stack(masks, name)) for name in layers}
-    objective.aim(tensor(content), [(parts, 1.0)], of_image)
+    of_image = make_guides(masks, terms)
+    objective.aim(tensor(content), [[(each, 1.0) for each in parts]], of_image)
     return objective
 
 
@@ -146,7 +145,7 @@ class TestTerms:
             compile_groups(options(style_layers=STYLE_LAYERS, style_loss=name)),
         )
         parts = plain.observe(tensor(painting), plain.style_terms)
-        plain.aim(tensor(photo), [(parts, 1.0)])
+        plain.aim(tensor(photo), [[(each, 1.0) for each in parts]])
         both = [
             each.value_and_gradient(tensor(noisy(photo)))
             for each in (aimed(guided, photo, painting, white), plain)
@@ -189,11 +188,20 @@ class TestTerms:
         assert columns[:16].min() > 0
         assert columns[reach:].max() == 0
 
-    def test_a_loss_over_samples_is_refused(self, masks):
-        with pytest.raises(
-            ValueError, match="nearest looks at places all over a style"
-        ):
-            groups(masks, style_loss="nearest")
+    @pytest.mark.parametrize("name", ["nearest", "sliced_wasserstein"])
+    def test_samples_of_a_region_are_all_its_own(
+        self, tiny_network, photo, painting, masks, name
+    ):
+        """What lies beyond its receptive fields does not count."""
+        region = [masks[0]]
+        of_region = groups(region, style_loss=name, content_weight=0, tv_weight=0)
+        objective = aimed(Whole(tiny_network, of_region), photo, painting, region)
+        _, gradient = objective.value_and_gradient(tensor(noisy(photo)))
+        columns = np.abs(gradient.numpy()[0]).max(axis=(0, 2))
+        known = layer("block2_conv1")
+        inside = int(np.flatnonzero(masks[0][0])[-1]) + 2 * known.halo + known.stride
+        assert columns[: photo.shape[1] // 4].max() > 0
+        assert columns[inside + 1 :].max() == 0
 
 
 def test_content_is_of_the_whole_picture(tiny_network, photo, painting, masks):

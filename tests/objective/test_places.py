@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.objective.places import sample
+from tfstyle.objective.places import guided_places, sample
 
 
 def rows_and_columns(height, width):
@@ -66,3 +66,26 @@ def test_a_tile_without_a_position_has_none_of_the_places():
     found = sample(whole[:, 20:], tf.constant([20, 0, 20, 30]), 100, seed=2)
     assert found.shape == (100, 2)
     assert not np.any(found)
+
+
+class TestGuidedPlaces:
+    def test_of_an_even_guide_they_are_those_of_the_whole_picture(self):
+        features = rows_and_columns(9, 13)
+        places = guided_places(np.full((9, 13), 0.3, np.float32), 50, seed=3)
+        found = sample(features, None, 50, 3, tf.constant(places))
+        assert np.array_equal(found, sample(features, None, 50, seed=3))
+        assert np.array_equal(found, places)
+
+    def test_they_come_as_often_as_the_guide_asks_for(self, random):
+        guide = random.random((6, 5)).astype(np.float32) ** 2
+        guide[2] = guide[:, 3] = 0
+        row, column = guided_places(guide, 8000, seed=1).T
+        counts = np.zeros(guide.shape)
+        np.add.at(counts, (row, column), 1)
+        assert not counts[guide == 0].any()
+        np.testing.assert_allclose(counts / 8000, guide / guide.sum(), atol=2e-3)
+
+    def test_one_place_is_all_there_is(self):
+        guide = np.zeros((7, 8), np.float32)
+        guide[4, 6] = 1e-3
+        assert (guided_places(guide, 20, seed=0) == (4, 6)).all()

@@ -19,6 +19,7 @@ from pydantic import (
 from tfstyle.config.messages import explain, short
 from tfstyle.config.objective import Objective
 from tfstyle.config.types import File, Float, Integer, Section, Tile, Weight
+from tfstyle.vgg.layers import in_color_block
 
 
 class Content(Section):
@@ -27,14 +28,23 @@ class Content(Section):
     path: File | None = None
 
 
+Fraction = Annotated[Float, Field(ge=0, le=1)]
+
+
 class Style(Section):
     """A style image: one of those whose style is taken."""
 
     path: File | None = None
     weight: Annotated[Float, Field(ge=0)] = 1.0
+    color: Fraction = 1.0
+    strokes: Fraction = 1.0
     scale: Annotated[Float, Field(gt=0, le=8)] = 1.0
     mask: File | None = None
     style_mask: File | None = None
+
+    def weight_at(self, layer: str) -> float:
+        """Return what it counts at a layer: the first block sees colors and grain."""
+        return self.weight * (self.color if in_color_block(layer) else self.strokes)
 
 
 STYLE_PICTURES = ("path", "mask", "style_mask")
@@ -77,7 +87,7 @@ class Pyramid(Section):
         list[Annotated[Integer, Field(ge=1, le=1_000_000)]],
         Field(min_length=1, examples=["[100, 60]"]),
     ] = [100, 60, 40]
-    details: Annotated[Float, Field(ge=0, le=1)] = 0.5
+    details: Fraction = 0.5
 
 
 class Memory(Section):
@@ -116,8 +126,10 @@ class StyleConfig(Section):
     init: File = "content"
     seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
     color: Literal["style", "content_luminance", "content_match"] = "style"
-    color_strength: Annotated[Float, Field(ge=0, le=1)] = 1.0
+    color_strength: Fraction = 1.0
     palette: File | None = None
+    stroke: Annotated[Float, Field(ge=0.5, le=4)] = 1.0
+    direction: Literal[0, 90, 180, 270, "mirror", "flip", "all"] = 0
     keep: Annotated[Keep, Field(examples=["{mask: mask.png}"])] = Keep()
     extractor: Extractor = Extractor()
     objective: Objective = Objective()
@@ -148,6 +160,11 @@ class StyleConfig(Section):
                 "the weights of all styles are zero; give one of them more than 0, "
                 "or do without: styles=[], objective.style_weight=0"
             )
+        for part in ("color", "strokes"):
+            if styles and not any(s.weight * getattr(s, part) for s in styles):
+                raise ValueError(
+                    f"no style with a weight has {part}; give one of them more than 0"
+                )
         return styles
 
     @property
@@ -206,10 +223,8 @@ def _replace(data: Any, keys: list[str], value: Any) -> None:
     """Set data[a][b] = value for keys [a, b]; a mapping is merged key by key."""
     key, *rest = keys
     if isinstance(data, list):
-        raise ValueError(
-            f"{short(key)} is inside a list; set the whole list, as in "
-            "--set 'styles=[{path: a.jpg}]'"
-        )
+        _replace_in_list(data, key, rest, value)
+        return
     inner = data.get(key)
     if rest and isinstance(inner, dict | list):
         _replace(inner, rest, value)
@@ -220,6 +235,22 @@ def _replace(data: Any, keys: list[str], value: Any) -> None:
             _replace(inner, [str(name)], item)
     else:
         data[key] = value
+
+
+def _replace_in_list(
+    items: list[Any], number: str, keys: list[str], value: Any
+) -> None:
+    """Set data.0.b = value for keys [b] of the entry 0."""
+    if not (number.isdecimal() and int(number) < len(items)):
+        which = f"0 to {len(items) - 1}" if items else "none yet"
+        raise ValueError(
+            f"{short(number)} is no entry of a list; there is {which}: name one, as in "
+            "--set styles.0.scale=2, or set the whole list: 'styles=[{path: a.jpg}]'"
+        )
+    if keys and isinstance(items[int(number)], dict | list):
+        _replace(items[int(number)], keys, value)
+    else:
+        items[int(number)] = {".".join(keys): value} if keys else value
 
 
 SECTIONS = frozenset(

@@ -52,7 +52,11 @@ def _style(config: StyleConfig, inputs: Inputs) -> Coloring:
     """The content image gets the styles' colors, or all of them a palette's."""
     content = _toward_style(config, inputs, config.color_strength)
     if inputs.palette is None or config.palette is None:
-        return Coloring(content)
+        shared = _shared(config, inputs)
+        own = [style.color for style in config.styles]
+        seen = {k: v for k, v in inputs.checksums.items() if k.startswith("styles")}
+        key = ("shared", *_tints(config), *own, *seen.values()) if shared else ()
+        return Coloring(content, styles=shared, key=key)
     like, strength = [inputs.palette], config.color_strength
     styles = [_mapped(color_map(each, like), strength) for each in inputs.styles]
     key = ("palette", strength, inputs.checksums["palette"])
@@ -66,22 +70,44 @@ def _toward_style(config: StyleConfig, inputs: Inputs, strength: float) -> Recol
     elif config.objective.needs_style and inputs.styles:
         if any(mask is not None for mask in inputs.style_masks):
             return _by_region(config, inputs, strength) if strength else _as_it_is
-        weights, parts = [style.weight for style in config.styles], inputs.source_masks
-        whole = color_map(inputs.content, inputs.styles, weights, parts=parts)
+        parts = inputs.source_masks
+        whole = color_map(inputs.content, inputs.styles, _tints(config), parts=parts)
     else:
         return _as_it_is
     return _mapped(whole, strength)
 
 
+def _tints(config: StyleConfig) -> list[float]:
+    """Return what each style counts for color."""
+    return [style.weight * style.color for style in config.styles]
+
+
+def _shared(config: StyleConfig, inputs: Inputs) -> Sequence[Recolor]:
+    """Return what gives styles the colors of all, as far as their own are not wanted.
+
+    Gram matrices of any layer hold colors, those of strokes too.
+    """
+    if all(style.color == 1 for style in config.styles):
+        return ()
+    like, parts, tints = inputs.styles, inputs.source_masks, _tints(config)
+    return [
+        _mapped(
+            color_map(each, like, tints, within=part, parts=parts),
+            (1 - style.color) * config.color_strength,
+        )
+        for (each, part), style in zip(_taken(inputs), config.styles, strict=True)
+    ]
+
+
 def _by_region(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
     """Return what gives each region of the content image the colors of its style."""
     masks, weights = inputs.style_masks, [style.weight for style in config.styles]
-    maps = [
-        _mapped(
-            color_map(inputs.content, [style], within=mask, parts=[source]), strength
-        )
-        for (style, source), mask in zip(_taken(inputs), masks, strict=True)
-    ]
+    colored = Coloring(styles=_shared(config, inputs))
+    maps = []
+    for i, (style, source) in enumerate(_taken(inputs)):
+        like = [colored.style(i, style)]
+        whole = color_map(inputs.content, like, within=masks[i], parts=[source])
+        maps.append(_mapped(whole, strength))
 
     def recolor(picture: Picture) -> Picture:
         size = picture.shape[:2]
@@ -96,22 +122,17 @@ def _by_region(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
 
 
 def _match(config: StyleConfig, inputs: Inputs) -> Coloring:
-    """Each style image gets the content's colors (Gatys et al. 2016)."""
-    like, strength = [inputs.content], config.color_strength
-    styles = [
-        _mapped(color_map(each, like, within=part), strength)
-        for each, part in _taken(inputs)
-    ]
-    key = ("match", strength, inputs.checksums["content"])
+    """Each style image gets the content's colors, where it goes (Gatys et al. 2016)."""
+    strength = config.color_strength
+    maps = _like_content(inputs, _as_it_is)
+    styles = [_mapped(colors, strength) for colors in maps]
+    key = ("match", strength, *_places(inputs))
     return Coloring(styles=styles, key=key)
 
 
 def _luminance(config: StyleConfig, inputs: Inputs) -> Coloring:
     """All are grey, styles as light and as varied as the content (2017, eq. 10)."""
-    like = [_greyed(inputs.content)]
-    maps = [
-        color_map(_greyed(each), like, within=part) for each, part in _taken(inputs)
-    ]
+    maps = _like_content(inputs, _greyed)
     # Chroma is mixed where it is needed; all of the content's needs no other.
     tinted = 1.0 if config.color_strength < 1 else 0.0
     return Coloring(
@@ -119,8 +140,27 @@ def _luminance(config: StyleConfig, inputs: Inputs) -> Coloring:
         photo=_greyed,
         styles=[_after_greying(each) for each in maps],
         tint=_toward_style(config, inputs, tinted),
-        key=("luminance", inputs.checksums["content"]),
+        key=("luminance", *_places(inputs)),
     )
+
+
+def _like_content(inputs: Inputs, seen: Recolor) -> list[ColorMap]:
+    """Return what gives each style the content's colors where it goes."""
+    goes = inputs.style_masks or [None] * len(inputs.styles)
+    content = [seen(inputs.content)]
+    return [
+        color_map(seen(style), content, within=part, parts=[mask])
+        for (style, part), mask in zip(_taken(inputs), goes, strict=True)
+    ]
+
+
+def _places(inputs: Inputs) -> list[str]:
+    """Return checksums of the content and of where styles go in it."""
+    return [
+        checksum
+        for name, checksum in inputs.checksums.items()
+        if name == "content" or name.endswith(".mask")
+    ]
 
 
 def _taken(inputs: Inputs) -> list[tuple[Picture, FloatArray | None]]:

@@ -5,6 +5,7 @@ depends on, and bounded: what was not used for longest is dropped.
 """
 
 import gc
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,8 +17,8 @@ from tfstyle.engine.context import Context
 from tfstyle.engine.plan import Plan
 from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import Picture
-from tfstyle.objective.base import Objective
+from tfstyle.images import Direction, Picture
+from tfstyle.objective.base import Objective, Observed
 from tfstyle.objective.groups import (
     Groups,
     compile_groups,
@@ -25,8 +26,9 @@ from tfstyle.objective.groups import (
     layers_of,
     terms_of,
 )
-from tfstyle.objective.guides import Mask, stack
-from tfstyle.objective.term import Parts, Term
+from tfstyle.objective.guides import Mask
+from tfstyle.objective.regions import make_guides
+from tfstyle.objective.term import NO_GUIDES, Guides, Term
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.objective.tiled import OnTile, Tiled
 from tfstyle.objective.whole import Whole, whole_graph
@@ -129,7 +131,6 @@ class Kept:
             scale.index,
             config.seed,
             regions.fractions,
-            regions.masked,
         )
         with drawing_nothing():
             objective = self._unaimed(context, scaled, plan, groups, on_tile)
@@ -179,36 +180,49 @@ class Kept:
         scaled: ScaledInputs,
         plan: Plan,
         objective: Objective,
-    ) -> list[tuple[list[Parts | None], float]]:
-        """Return what the terms of its region observe in each style, and its weight."""
+    ) -> list[Observed]:
+        """Return what the terms observe in each style, turned as the config says."""
         if not objective.style_terms:
             return []
-        network = _network_key(context.config, context.precision)
-        measured = []
-        for index, style in enumerate(context.config.styles):
-            if not style.weight:  # left out
-                continue
-            terms = tuple(
-                term
-                for term in objective.style_terms
-                if term.region in (None, scaled.regions.of_style[index])
+        seen = _network_key(context.config, context.precision), context.coloring.key
+        return [
+            self._observed((*seen, plan.tile), scaled, objective, index, turn)
+            for index, turn in itertools.product(
+                range(len(context.config.styles)), scaled.directions
             )
-            key = (
-                *(*network, kinds_of(terms), *_style_key(scaled, index)),
-                *(context.coloring.key, plan.tile),
+        ]
+
+    def _observed(
+        self,
+        key: tuple[Any, ...],
+        scaled: ScaledInputs,
+        objective: Objective,
+        index: int,
+        turn: Direction,
+    ) -> Observed:
+        """Return what those of the style terms observe that one style counts for."""
+        style, region = scaled.config.styles[index], scaled.regions.of_style[index]
+        weights = {
+            term: style.weight_at(str(term.layer))
+            for term in objective.style_terms
+            if term.region in (None, region)
+        }
+        terms = tuple(term for term, weight in weights.items() if weight)
+
+        def measure() -> Any:
+            mask = scaled.source_mask(index, turn)
+            guides = _guides([mask] * len(scaled.regions.masks), terms)
+            return objective.observe(
+                to_tensor(scaled.style(index, turn)), terms, guides
             )
 
-            def measure(index: int = index, terms: Sequence[Term] = terms) -> Any:
-                masks = [scaled.source_mask(index)] * len(scaled.regions.masks)
-                picture = to_tensor(scaled.style(index))
-                return objective.observe(picture, terms, _guides(masks, terms))
-
-            found = iter(self._styles.get(key, measure)) if terms else iter(())
-            parts = [
-                next(found) if term in terms else None for term in objective.style_terms
-            ]
-            measured.append((parts, style.weight))
-        return measured
+        key = *key, kinds_of(terms), *_style_key(scaled, index), turn
+        found = self._styles.get(key, measure) if terms else []
+        parts = dict(zip(terms, found, strict=True))
+        return [
+            (parts[term], weights[term]) if term in parts else None
+            for term in objective.style_terms
+        ]
 
 
 def _network_key(config: StyleConfig, precision: str) -> tuple[Any, ...]:
@@ -229,11 +243,9 @@ def _style_key(scaled: ScaledInputs, index: int) -> tuple[Any, ...]:
     )
 
 
-def _guides(masks: Sequence[Mask], terms: Sequence[Term]) -> dict[str, tf.Tensor]:
-    """Return the guides of a picture's regions, for the layers of terms."""
-    if not masks:
-        return {}
-    return {layer: tf.constant(stack(masks, layer)) for layer in layers_of(terms)}
+def _guides(masks: Sequence[Mask], terms: Sequence[Term]) -> Guides:
+    """Return the guides of a picture's regions, for terms."""
+    return make_guides(masks, terms) if masks else NO_GUIDES
 
 
 def to_tensor(picture: Picture) -> tf.Tensor:

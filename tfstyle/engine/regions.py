@@ -13,7 +13,6 @@ class Regions:
 
     masks: tuple[Mask, ...] = ()  # of each region, (h, w), adding up to at most 1
     of_style: tuple[int | None, ...] = ()  # which one is that of a style
-    masked: bool = False  # some style keeps to a mask
 
     @property
     def fractions(self) -> tuple[float, ...]:
@@ -41,8 +40,7 @@ def divide(
         kept: a mask of what stays the photograph's, of that size.
         guided: of some style only a part is taken.
     """
-    masked = guided or any(mask is not None for mask in masks)
-    if kept is None and not masked:
+    if kept is None and not guided and all(mask is None for mask in masks):
         return Regions(of_style=(None,) * len(masks))
     resized = [None if mask is None else fit(mask, size) for mask in masks]
     parts = coverage(resized, weights, size)
@@ -59,7 +57,7 @@ def divide(
         of_style.append(len(regions))
         rest = len(regions) if mask is None else rest
         regions.append(part)
-    return Regions(tuple(regions), tuple(of_style), masked)
+    return Regions(tuple(regions), tuple(of_style))
 
 
 def fit(mask: FloatArray, size: tuple[int, int]) -> Mask:

@@ -1,6 +1,7 @@
 """The pictures of a run at one of its sizes."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,15 @@ from tfstyle.engine.coloring import Coloring
 from tfstyle.engine.inputs import Inputs, size_at
 from tfstyle.engine.regions import Regions, divide, fit
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import FloatArray, Picture, chroma, resize, resize_mask
+from tfstyle.images import (
+    Direction,
+    FloatArray,
+    Picture,
+    chroma,
+    resize,
+    resize_mask,
+    turned,
+)
 
 
 @dataclass(frozen=True)
@@ -63,18 +72,23 @@ class ScaledInputs:
         pairs = zip(self.config.styles, self.inputs.styles, strict=True)
         return [size_at(self.scale, picture, each.scale) for each, picture in pairs]
 
-    def style(self, index: int) -> Picture:
-        """Return a style image."""
-        style = resize(self.inputs.styles[index], *self.style_sizes[index])
-        return self.coloring.style(index, style)
+    @property
+    def directions(self) -> Sequence[Direction]:
+        """How style images are turned; of several, what is measured is averaged."""
+        direction = self.config.direction
+        return (0, 90, 180, 270) if direction == "all" else (direction,)
 
-    def source_mask(self, index: int) -> FloatArray:
-        """Return which part of a style image is taken, (h, w)."""
+    def style(self, index: int, direction: Direction = 0) -> Picture:
+        """Return a style image, turned."""
+        style = resize(self.inputs.styles[index], *self.style_sizes[index])
+        return turned(self.coloring.style(index, style), direction)
+
+    def source_mask(self, index: int, direction: Direction = 0) -> FloatArray:
+        """Return which part of a turned style image is taken, (h, w)."""
         masks, size = self.inputs.source_masks, self.style_sizes[index]
         mask = masks[index] if masks else None
-        if mask is None:
-            return np.ones(size, np.float32)
-        return fit(mask, size)
+        whole = np.ones(size, np.float32) if mask is None else fit(mask, size)
+        return turned(whole, direction)
 
     @functools.cached_property
     def regions(self) -> Regions:

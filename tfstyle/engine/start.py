@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfstyle.engine.scaled import ScaledInputs
-from tfstyle.images import Picture, cover, resize
+from tfstyle.images import Picture, cover, resize, turned
 
 
 def start_image(scaled: ScaledInputs) -> Picture:
@@ -18,7 +18,7 @@ def start_image(scaled: ScaledInputs) -> Picture:
         weights = [style.weight for style in scaled.config.styles]
         first = next(i for i, weight in enumerate(weights) if weight)
         style = scaled.coloring.style(first, inputs.styles[first])
-        return cover(style, height, width)
+        return cover(turned(style, scaled.directions[0]), height, width)
     if inputs.start is None:
         raise ValueError(f"init is {init!r}, but its picture did not come with it")
     return cover(inputs.start, height, width)

@@ -4,12 +4,14 @@ An image is RGB (the sRGB color space), float32, in [0, 1], (height, width, 3).
 """
 
 from tfstyle.images.arrays import (
+    Direction,
     FloatArray,
     Picture,
     cover,
     fit_size,
     resize,
     to_uint8,
+    turned,
 )
 from tfstyle.images.colors import ColorMap, color_map
 from tfstyle.images.film import check_film, save_film
@@ -32,6 +34,7 @@ from tfstyle.images.writing import save_image
 __all__ = [
     "MAX_MEGAPIXELS",
     "ColorMap",
+    "Direction",
     "FloatArray",
     "Metadata",
     "Picture",
@@ -59,4 +62,5 @@ __all__ = [
     "save_mask",
     "snapped",
     "to_uint8",
+    "turned",
 ]

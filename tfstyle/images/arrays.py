@@ -12,6 +12,9 @@ FloatArray = npt.NDArray[np.float32]
 Picture = FloatArray
 """RGB, in [0, 1], shape (height, width, 3)."""
 
+Direction = int | str
+"""0, 90, 180 or 270 degrees counterclockwise; mirror: left is right; flip: top down."""
+
 STRIP = 1 << 20  # values converted at a time, so that no full copy is needed
 
 
@@ -34,6 +37,15 @@ def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
         return max(1, (2 * side * long_side + longest) // (2 * longest))
 
     return scaled(height), scaled(width)
+
+
+def turned(image: FloatArray, direction: Direction) -> FloatArray:
+    """Return an image, (height, width, ...), turned or mirrored; no pixel changes."""
+    if direction == "mirror":
+        return image[:, ::-1]
+    if direction == "flip":
+        return image[::-1]
+    return np.rot90(image, int(direction) // 90)
 
 
 def resize(image: npt.ArrayLike, height: int, width: int) -> FloatArray:

@@ -1,18 +1,17 @@
 """What every evaluator of the objective has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfstyle.objective.groups import Groups, names_of, terms_of
-from tfstyle.objective.term import Parts, Term
+from tfstyle.objective.term import NO_GUIDES, Guides, Parts, Term
 
-Guides = Mapping[str, tf.Tensor]
-"""Layer to how much its places count in each region, (1, h, w, regions)."""
-
-NO_GUIDES: Guides = {}
+Observed = Sequence[tuple[Parts, float] | None]
+"""What each style term observed in a style image, and the image's weight there; None
+for terms that do not look at it."""
 
 FIRST_LOSS_SCALE, LAST_LOSS_SCALE = 2.0**24, 2.0**-24
 """For float16: tried from the first, divided by 16 until the gradient is finite."""
@@ -61,7 +60,7 @@ class Objective(ABC):
     def aim(
         self,
         content: tf.Tensor,
-        styles: Sequence[tuple[Sequence[Parts | None], float]],
+        styles: Sequence[Observed],
         guides: Guides = NO_GUIDES,
     ) -> None:
         """Measure the targets.
@@ -70,8 +69,7 @@ class Objective(ABC):
 
         Args:
             content: (1, h, w, 3), in [0, 1].
-            styles: for each style what the `style_terms` observed, and its weight;
-                None for terms of other regions than the style's.
+            styles: for each of them what the `style_terms` observed.
             guides: of the image, if there are regions.
         """
         self.guides = guides
@@ -121,12 +119,9 @@ class Objective(ABC):
         return True
 
 
-def _mixed(
-    terms: Sequence[Term], styles: Sequence[tuple[Sequence[Parts | None], float]]
-) -> list[Parts]:
-    """Return for each of the style terms what all styles of its region are as one."""
-    mixed = []
-    for index, term in enumerate(terms):
-        observed = [(parts[index], weight) for parts, weight in styles]
-        mixed.append(term.mix([(p, weight) for p, weight in observed if p is not None]))
-    return mixed
+def _mixed(terms: Sequence[Term], styles: Sequence[Observed]) -> list[Parts]:
+    """Return for each of the style terms what all styles are to it as one."""
+    return [
+        term.mix([each for each in observed if each is not None])
+        for term, *observed in zip(terms, *styles, strict=True)
+    ]

@@ -44,7 +44,6 @@ def compile_groups(
     index: int = 0,
     seed: int = 0,
     regions: Sequence[float] = (),
-    masked: bool = True,
 ) -> Groups:
     """Return the groups of an objective at one size, in the order of its log.
 
@@ -54,13 +53,9 @@ def compile_groups(
         seed: chooses the places that terms over samples look at.
         regions: the fraction of the picture that each region is, if styles have
             regions of their own: then each has its own style terms, with that weight.
-        masked: some style keeps to a mask; else the regions are one, what is painted.
-
-    Raises:
-        ValueError: for regions with a style loss over samples, which has no guide.
     """
     now = options.at(index)
-    group = functools.partial(_group, now, seed, regions, masked)
+    group = functools.partial(_group, now, seed, regions)
     return (
         group("content", now.content_loss, now.content_weight, now.content_layers),
         group("style", now.style_loss, now.style_weight, now.style_layers),
@@ -86,7 +81,6 @@ def _group(
     now: config.Objective,
     seed: int,
     regions: Sequence[float],
-    masked: bool,
     name: str,
     loss: str,
     weight: Weights,
@@ -97,21 +91,13 @@ def _group(
     kind = (CONTENT_TERMS if of_content else STYLE_TERMS)[loss]
     sampled = issubclass(kind, Sampled)
     extra = {"samples": now.samples, "seed": seed} if sampled else {}
-    if of_content or not regions:
-        places: list[tuple[int | None, float]] = [(None, 1.0)]
-    elif sampled and not masked:
-        places = [(None, sum(regions))]
-    elif sampled:
-        raise ValueError(
-            f"{loss} looks at places all over a style, so it cannot keep to a mask; "
-            "use gram, moments or covariance, or leave out the masks"
-        )
-    else:
-        places = [(number, part) for number, part in enumerate(regions) if part]
+    parts: list[tuple[int | None, float]] = [(None, 1.0)]
+    if regions and not of_content:
+        parts = [(number, part) for number, part in enumerate(regions) if part]
     terms = tuple(
         kind(layer, part * largest(each), now.formulation, region=region, **extra)
         for layer, each in active(weight, layers).items()
-        for region, part in places
+        for region, part in parts
     )
     return Group(name, largest(weight), terms, "content" if of_content else "style")
 

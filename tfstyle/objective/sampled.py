@@ -23,8 +23,11 @@ class Sampled(OfLayer):
 
     def observe(self, seen: Seen) -> Parts:
         features = seen.features[self.layer]
-        origin = seen.origins.get(self.layer)
-        return {"samples": sample(features, origin, self.samples, self.seed)}
+        origin, places = seen.origins.get(self.layer), None
+        if self.region is not None:
+            places = seen.guides.places[self.layer][self.region]
+        found = sample(features, origin, self.samples, self.seed, places)
+        return {"samples": found}
 
     def mix(self, styles: list[tuple[Parts, float]]) -> Parts:
         """Take of each style as many samples as its weight asks for."""

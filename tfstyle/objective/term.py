@@ -14,7 +14,7 @@ A term is three functions and an addition:
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -22,6 +22,18 @@ Parts = Mapping[str, Any]
 """What a term observed: tensors that add up over tiles (float64 arrays on the host)."""
 
 Target = Mapping[str, tf.Tensor]
+
+
+class Guides(NamedTuple):
+    """Where the regions of a picture are, in the layers of terms that have one."""
+
+    weights: Mapping[str, tf.Tensor] = {}
+    # layer: how much its places count in each region, (1, h, w, regions), in [0, 1]
+    places: Mapping[str, tf.Tensor] = {}
+    # layer: row and column of sampled places in each region, (regions, samples, 2)
+
+
+NO_GUIDES = Guides()
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,7 @@ class Seen:
     origins: Mapping[str, tf.Tensor] = field(default_factory=dict)
     # layer: (4,), top and left of its F in the whole picture's, whose height and width
     # follow; of a whole picture empty
-    guides: Mapping[str, tf.Tensor] = field(default_factory=dict)
-    # layer: how much its places count in each region, (1, h, w, regions), in [0, 1]
+    guides: Guides = NO_GUIDES  # weights of the tile, places of the whole picture
 
 
 class Term(ABC):
@@ -78,7 +89,7 @@ class OfLayer(Term):
         """Return how much each place counts, (1, h, w, 1); None if all are alike."""
         if self.region is None:
             return None
-        return seen.guides[self.layer][..., self.region : self.region + 1]
+        return seen.guides.weights[self.layer][..., self.region : self.region + 1]
 
     def constant(self, energy: tf.Tensor, paper: float | tf.Tensor = 1.0) -> tf.Tensor:
         """Return the weight times the formulation's constant.

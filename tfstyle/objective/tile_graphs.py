@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfstyle.objective.base import Guides
 from tfstyle.objective.cutting import crop_of
 from tfstyle.objective.groups import (
     Groups,
@@ -15,7 +14,7 @@ from tfstyle.objective.groups import (
     observe,
     terms_of,
 )
-from tfstyle.objective.term import Parts, Seen, Term
+from tfstyle.objective.term import Guides, Parts, Seen, Term
 from tfstyle.system.replicas import Replicas
 from tfstyle.vgg.tiles import TileNetwork, tile_network
 
@@ -144,15 +143,16 @@ def _origins(
 
 def _guides(
     guides: Guides, features: Mapping[str, tf.Tensor], origins: Mapping[str, tf.Tensor]
-) -> dict[str, tf.Tensor]:
+) -> Guides:
     """Return a tile's part of the guides."""
-    found = {}
-    for layer in sorted(guides.keys() & features.keys()):
+    weights = {}
+    for layer in sorted(guides.weights.keys() & features.keys()):
+        whole = guides.weights[layer]
         top, left, _, _ = tf.unstack(origins[layer])
         _, height, width, _ = tf.unstack(tf.shape(features[layer]))
-        box = (1, height, width, guides[layer].shape[-1])
-        found[layer] = tf.slice(guides[layer], (0, top, left, 0), box)
-    return found
+        box = (1, height, width, whole.shape[-1])
+        weights[layer] = tf.slice(whole, (0, top, left, 0), box)
+    return guides._replace(weights=weights)
 
 
 def _product(cotangent: Parts, parts: Parts) -> tf.Tensor:

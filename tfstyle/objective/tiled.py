@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.objective.base import NO_GUIDES, Guides, Objective
+from tfstyle.objective.base import Objective
 from tfstyle.objective.cutting import Tile, cut_tiles, put
 from tfstyle.objective.groups import (
     Groups,
     distances,
     weigh,
 )
-from tfstyle.objective.term import Parts, Term, add
+from tfstyle.objective.term import NO_GUIDES, Guides, Parts, Term, add
 from tfstyle.objective.tile_graphs import TiledGraphs
 from tfstyle.vgg.tiles import TileNetwork
 

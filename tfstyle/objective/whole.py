@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfstyle.objective.base import NO_GUIDES, Guides, Objective
+from tfstyle.objective.base import Objective
 from tfstyle.objective.groups import (
     Groups,
     distances,
@@ -14,7 +14,7 @@ from tfstyle.objective.groups import (
     terms_of,
     weigh,
 )
-from tfstyle.objective.term import Parts, Seen, Term
+from tfstyle.objective.term import NO_GUIDES, Guides, Parts, Seen, Term
 
 Network = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
 """An image (1, h, w, 3) in [0, 1] to features by layer; see `tfstyle.vgg.extractor`."""

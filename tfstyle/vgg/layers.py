@@ -65,6 +65,11 @@ def layer(name: str) -> Layer:
     return LAYERS[name]
 
 
+def in_color_block(name: str) -> bool:
+    """Return whether a layer sees few pixels: their colors and grain, no strokes."""
+    return name.startswith("block1_")
+
+
 def down_to(names: Iterable[str]) -> list[Layer]:
     """Return all layers that the network computes for some, to the deepest of them."""
     deepest = max((VGG19_LAYERS.index(layer(name).name) for name in names), default=-1)
