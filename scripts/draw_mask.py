@@ -3,15 +3,16 @@ r"""Make a mask without a paint program: a grey picture, white where it counts.
     python scripts/draw_mask.py --picture photo.jpg --clusters 6
 
 finds the parts of the picture that look alike to VGG19 and draws them, with numbers, on
-clusters.png beside --output. Then, with the numbers of the sky,
+clusters.png beside --output. Then, with the number of the sky, or several as in 1,4,
 
-    python scripts/draw_mask.py --picture photo.jpg --clusters 6 --pick 1,4
+    python scripts/draw_mask.py --picture photo.jpg --clusters 6 --pick 1
 
 writes mask.png. Or the mask of a rectangle, an ellipse (left, top, right, bottom as
 fractions of the picture) or a color. The white part is where a style goes
 (styles.mask), what is taken of it (styles.style_mask) or what stays (keep.mask).
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -26,9 +27,14 @@ from tfstyle.images import (
     color_mask,
     feathered,
     load_image,
+    resize_mask,
     save_image,
     save_mask,
 )
+
+KINDS = ("rectangle", "ellipse", "color", "clusters")
+SHEET = "clusters.png"
+MOST_FEATHER = 1000  # pixels
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("picture", None, "The picture that the mask is for.")
@@ -40,32 +46,27 @@ flags.DEFINE_float(
     "tolerance", 0.1, "How far from it, in OkLab: 1 is black to white.", 0
 )
 flags.DEFINE_integer("clusters", None, "Parts to divide the picture into.", 2, 32)
-flags.DEFINE_string("layer", "block4_conv1", "Layer by whose features.")
+flags.DEFINE_string("layer", "block4_conv2", "Layer by whose features.")
 flags.DEFINE_list("pick", None, "Numbers of the parts that are white.")
-flags.DEFINE_integer("seed", 0, "Of where the parts begin.")
+flags.DEFINE_integer("seed", 0, "Of where the parts begin.", 0)
 flags.DEFINE_float("feather", 2.0, "Width of the soft edge, pixels.", 0)
 flags.DEFINE_boolean("invert", False, "Black where it would be white.")
 
 
 def main() -> int:
     """Make one kind of mask."""
-    kinds = ("rectangle", "ellipse", "color", "clusters")
-    given = [name for name in kinds if getattr(FLAGS, name) is not None]
-    if FLAGS.picture is None or len(given) != 1:
-        asked = " and ".join(f"--{name}" for name in given) or "none of them"
-        raise ValueError(
-            f"give --picture and one of --{', --'.join(kinds)}; here is {asked}"
-        )
-    if FLAGS.pick is not None and given != ["clusters"]:
-        raise ValueError("--pick chooses among --clusters; give them as well")
-    output, picture = path_of("output", "mask.png"), load_image(FLAGS.picture)
-    if given == ["clusters"]:
-        mask = of_clusters(picture, output.with_name("clusters.png"))
-    elif given == ["color"]:
+    kind, output = kind_asked(), path_of("output", "mask.png")
+    check(kind, output)
+    picked = picks()
+    picture = load_image(FLAGS.picture)
+    if kind == "clusters":
+        mask = of_clusters(picture, picked, output.parent / SHEET)
+    elif kind == "color":
         mask = color_mask(picture, rgb(FLAGS.color), FLAGS.tolerance)
     else:
-        box = numbers(given[0], float, 4)
-        mask = box_mask(picture.shape[:2], tuple(box), given == ["ellipse"])
+        left, top, right, bottom = numbers(kind, float, 4)
+        box = left, top, right, bottom
+        mask = box_mask(picture.shape[:2], box, kind == "ellipse")
     if mask is None:
         return 0
     save_mask(output, feathered(1 - mask if FLAGS.invert else mask, FLAGS.feather))
@@ -73,33 +74,95 @@ def main() -> int:
     return 0
 
 
-def of_clusters(picture: Picture, sheet: Path) -> np.ndarray | None:
-    """Return the mask of the parts that were picked; draw all of them."""
+def kind_asked() -> str:
+    """Return which kind of mask the flags ask for.
+
+    Raises:
+        ValueError: for none or several, or no picture.
+    """
+    given = [name for name in KINDS if getattr(FLAGS, name) is not None]
+    if not FLAGS.picture or len(given) != 1:
+        asked = " and ".join(f"--{name}" for name in given) or "none of them"
+        raise ValueError(
+            f"give --picture and one of --{', --'.join(KINDS)}; here is {asked}"
+        )
+    return given[0]
+
+
+def check(kind: str, output: Path) -> None:
+    """Check that a mask would harm no other picture, and the flags of all kinds.
+
+    Raises:
+        ValueError: if not.
+    """
+    if kind == "clusters" and output.name.lower() == SHEET:
+        raise ValueError(
+            f"--output {output} is where the parts are drawn with their numbers; "
+            "choose another name, such as mask.png"
+        )
+    if output.absolute() == Path(FLAGS.picture).absolute():
+        raise ValueError(
+            f"--output {output} is the picture itself; choose another name, such as "
+            "mask.png"
+        )
+    if not FLAGS.feather <= MOST_FEATHER:  # NaN is not either
+        raise ValueError(
+            f"--feather {FLAGS.feather:g}: give 0 to {MOST_FEATHER} pixels"
+        )
+    if not math.isfinite(FLAGS.tolerance):
+        raise ValueError(
+            f"--tolerance {FLAGS.tolerance:g}: give a number from 0, such as 0.1"
+        )
+
+
+def picks() -> list[int]:
+    """Return the numbers of the parts that were picked, if any.
+
+    Raises:
+        ValueError: for numbers that no part has.
+    """
+    if FLAGS.pick is None:
+        return []
+    if FLAGS.clusters is None:
+        raise ValueError("--pick chooses among --clusters; give them as well")
+    found = numbers("pick", int)
+    if not all(1 <= each <= FLAGS.clusters for each in found):
+        raise ValueError(
+            f"--pick {','.join(FLAGS.pick)}: the parts are 1 to {FLAGS.clusters}"
+        )
+    return found
+
+
+def of_clusters(picture: Picture, picked: list[int], sheet: Path) -> np.ndarray | None:
+    """Draw all parts; return the mask of those that were picked, if any."""
     from tfstyle.studies.clusters import clusters, draw_clusters
 
     masks = clusters(picture, FLAGS.layer, FLAGS.clusters, FLAGS.seed)
     save_image(sheet, draw_clusters(picture, masks))
     print(sheet)
-    if FLAGS.pick is None:
+    if not picked:
         return None
-    picked = numbers("pick", int)
-    if not all(1 <= each <= FLAGS.clusters for each in picked):
-        raise ValueError(f"--pick {FLAGS.pick}: the parts are 1 to {FLAGS.clusters}")
-    return np.clip(
-        masks[..., [each - 1 for each in picked]].sum(-1, keepdims=True), 0, 1
+    parts = [number - 1 for number in {*picked}]
+    return resize_mask(
+        masks[..., parts].sum(axis=-1, keepdims=True), *picture.shape[:2]
     )
 
 
 def numbers(flag: str, kind: type, count: int | None = None) -> list:
-    """Return the numbers of a flag."""
+    """Return the numbers of a flag.
+
+    Raises:
+        ValueError: for something else, or another count of them.
+    """
     texts = getattr(FLAGS, flag)
     try:
         found = [kind(text) for text in texts]
     except ValueError:
         found = []
     if not found or count not in (None, len(found)):
-        expected = f"{count} numbers" if count else "numbers"
-        raise ValueError(f"--{flag} {','.join(texts)}: give {expected}, with commas")
+        came = ",".join(texts) or "has none"
+        expected = f"{count} numbers" if count else "whole numbers"
+        raise ValueError(f"--{flag} {came}: give {expected}, with commas")
     return found
 
 

@@ -7,8 +7,11 @@ from PIL import Image
 from tfstyle.images import (
     box_mask,
     color_mask,
+    colored,
     feathered,
+    grey,
     load_mask,
+    oklab,
     resize_mask,
     save_image,
     save_mask,
@@ -73,9 +76,16 @@ class TestBoxes:
         np.testing.assert_array_equal(mask, mask[::-1, ::-1])
         assert mask.mean() == pytest.approx(np.pi / 4, abs=0.005)
 
-    def test_an_empty_one_is_refused(self):
-        with pytest.raises(ValueError, match="is empty"):
-            box_mask((4, 4), (0.5, 0, 0.5, 1), False)
+    @pytest.mark.parametrize(
+        "box",
+        [
+            *((0.5, 0, 0.5, 1), (0, 0.7, 1, 0.2), (-0.1, 0, 1, 1), (0, 0, 1, 1.1)),
+            *((float("nan"), 0, 1, 1), (0, 0, float("inf"), 1)),
+        ],
+    )
+    def test_one_that_is_empty_or_not_within_is_refused(self, box):
+        with pytest.raises(ValueError, match="is empty or not within the picture"):
+            box_mask((4, 4), box, False)
 
 
 class TestColors:
@@ -85,6 +95,12 @@ class TestColors:
         mask = color_mask(picture, (0.2, 0.4, 0.8), 0.1)[..., 0]
         assert (mask[:, :6] == 1).all()
         assert (mask[:, 6:] == 0).all()
+
+    def test_the_distance_is_that_of_oklab(self):
+        """Grey 0.5 has a lightness of 0.598 there, the distance to black."""
+        picture = np.full((1, 1, 3), 0.5, np.float32)
+        mask = color_mask(picture, (0, 0, 0), 0.4)
+        np.testing.assert_allclose(mask, 2 - 0.5982 / 0.4, atol=0.5 / 255 + 1e-3)
 
     def test_fades_with_the_distance(self):
         greys = np.linspace(0, 1, 50, dtype=np.float32)[None, :, None]
@@ -111,6 +127,49 @@ class TestEdges:
         found = snapped(mask, picture, 6)[30, :, 0]
         assert np.argmin(np.diff(found)) == 32
         assert found[32] - found[33] > 3 * (found[29] - found[30])
+
+    def test_are_found_between_colors_as_light_as_each_other(self):
+        light = np.full((60, 60, 1), 0.6, np.float32)
+        tint = np.zeros((60, 60, 2), np.float32)
+        tint[:, :33], tint[:, 33:] = (0.05, -0.05), (-0.05, 0.05)
+        picture = colored(light, tint)
+        assert np.ptp(grey(picture)) < 1e-3
+        mask = box_mask((60, 60), (0, 0, 0.5, 1), False)
+        found = snapped(mask, picture, 6)[30, :, 0]
+        assert np.argmin(np.diff(found)) == 32
+
+    def test_are_those_of_the_formula(self, random):
+        """He, Sun & Tang (2013), with a color guide, written window by window."""
+        picture = random.random((9, 8, 3), np.float32)
+        mask, radius = random.random((9, 8, 1), np.float32), 2
+        guide = oklab(picture).astype(np.float64)
+
+        def window(row, column):
+            rows = slice(max(0, row - radius), row + radius + 1)
+            return rows, slice(max(0, column - radius), column + radius + 1)
+
+        linear = np.empty((9, 8, 4))
+        for at in np.ndindex(9, 8):
+            colors, values = (
+                guide[window(*at)].reshape(-1, 3),
+                mask[window(*at)].ravel(),
+            )
+            mean, middle = colors.mean(0), values.mean()
+            covariance = np.cov(colors.T, bias=True) + 1e-4 * np.eye(3)
+            both = (colors * values[:, None]).mean(0) - mean * middle
+            slope = np.linalg.solve(covariance, both)
+            linear[at] = [*slope, middle - slope @ mean]
+        expected = np.empty((9, 8))
+        for at in np.ndindex(9, 8):
+            *slope, offset = linear[window(*at)].mean((0, 1))
+            expected[at] = np.clip(slope @ guide[at] + offset, 0, 1)
+        found = snapped(mask, picture, radius)[..., 0]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    def test_of_masks_that_add_up_to_1_do_so(self, photo, random):
+        masks = random.random((*photo.shape[:2], 3), np.float32)
+        masks /= masks.sum(-1, keepdims=True)
+        np.testing.assert_allclose(snapped(masks, photo).sum(-1), 1, atol=1e-4)
 
     def test_of_a_white_mask_stay_white(self, photo):
         white = np.ones((*photo.shape[:2], 1), np.float32)

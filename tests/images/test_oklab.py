@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfstyle.images.oklab import chroma, colored, grey
+from tfstyle.images.oklab import chroma, colored, grey, oklab
 
 
 @pytest.fixture
@@ -15,6 +15,7 @@ def test_known_colors():
     """As Ottosson (2020) gives them: red is (0.628, 0.225, 0.126)."""
     red = np.array([[[1, 0, 0]]], np.float32)
     np.testing.assert_allclose(chroma(red)[0, 0], [0.2249, 0.1258], atol=1e-4)
+    np.testing.assert_allclose(oklab(red)[0, 0], [0.62796, 0.2249, 0.1258], atol=1e-4)
     linear = 0.62796**3
     expected = 1.055 * linear ** (1 / 2.4) - 0.055
     np.testing.assert_allclose(grey(red)[0, 0], expected, atol=1e-4)

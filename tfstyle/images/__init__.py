@@ -27,7 +27,7 @@ from tfstyle.images.masks import (
     snapped,
 )
 from tfstyle.images.metadata import Metadata, load_metadata
-from tfstyle.images.oklab import chroma, colored, grey
+from tfstyle.images.oklab import chroma, colored, grey, oklab
 from tfstyle.images.reading import MAX_MEGAPIXELS, as_picture, load_image, load_text
 from tfstyle.images.writing import save_image
 
@@ -55,6 +55,7 @@ __all__ = [
     "load_masks",
     "load_metadata",
     "load_text",
+    "oklab",
     "resize",
     "resize_mask",
     "save_film",

@@ -35,6 +35,17 @@ HALVINGS = 14  # of the interval in which the largest chroma lies
 Array = npt.NDArray[np.float32]
 
 
+def oklab(picture: Picture) -> FloatArray:
+    """Return OkLab's L, a and b of a picture, (height, width, 3).
+
+    L is 0 for black and 1 for white; a and b are about -0.3 to 0.3, 0 for greys.
+    """
+    values = np.empty_like(picture, np.float32)
+    for part, target in strips(picture, values):
+        target[...] = _oklab(part)
+    return values
+
+
 def grey(picture: Picture) -> FloatArray:
     """Return the greys that are as light as a picture's colors.
 
