@@ -35,7 +35,7 @@ class TestUnknownKeys:
         [
             ("zzz: 1", "content, styles, size, init, seed"),
             ("content: {zzz: 1}", "path"),
-            ("styles: [{zzz: 1}]", "path, weight, scale"),
+            ("styles: [{zzz: 1}]", "path, weight, color, strokes, scale"),
             ("optimizer: {zzz: 1}", "name, history, history_precision"),
             ("objective: {style_layers: {relu4_2: 1}}", "block1_conv1"),
         ],

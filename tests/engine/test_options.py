@@ -13,6 +13,10 @@ ADAM = {"optimizer.name": "adam"}
 LAYERS = {"block2_conv1": 1}
 EFFECTS = {
     "styles.weight": ({}, {"styles": [{"weight": 1}, {"weight": 3}]}),
+    "styles.color": ({}, {"styles": [{"color": 0.2}, {"strokes": 0.5}]}),
+    "styles.strokes": ({}, {"styles": [{"strokes": 0.5}, {}]}),
+    "stroke": ({}, {"stroke": 1.5}),
+    "direction": ({}, {"direction": 90}),
     "styles.scale": ({}, {"styles": [{"scale": 1.5}, {"scale": 1.5}]}),
     "size": ({}, {"size": 40}),
     "init": ({}, {"init": "noise"}),

@@ -19,6 +19,7 @@ from tfstyle.config.schema import (
     StyleConfig,
     picture_places,
 )
+from tfstyle.config.stroke import with_stroke
 from tfstyle.config.types import Section
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "locate_paths",
     "parse_override",
     "picture_places",
+    "with_stroke",
 ]

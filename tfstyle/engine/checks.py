@@ -1,13 +1,16 @@
 """Whether a run's pictures are those that its config needs, and large enough."""
 
+import warnings
 from collections.abc import Sequence
 
-from tfstyle.config import StyleConfig
+from tfstyle.config import StyleConfig, with_stroke
 from tfstyle.engine.inputs import Inputs, size_at
 from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale, schedule
 from tfstyle.images import Picture
 from tfstyle.vgg.layers import layer
+
+ENLARGED = 1.25  # times its pixels, up to which a style image is as good as its file
 
 
 def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
@@ -18,6 +21,7 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
             everything, or a picture is too small for a layer, as it is or at the
             coarsest size.
     """
+    config = with_stroke(config)
     if len(config.styles) != len(inputs.styles):
         raise ValueError(
             f"styles has {len(config.styles)} entries for {len(inputs.styles)} style "
@@ -32,6 +36,7 @@ def check_inputs(config: StyleConfig, inputs: Inputs) -> None:
     _check_colors(config, inputs)
     _check_masks(config, inputs)
     _check_sizes(config, inputs)
+    _warn_of_enlarged(config, inputs)
 
 
 def _check_colors(config: StyleConfig, inputs: Inputs) -> None:
@@ -91,6 +96,23 @@ def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:
         for kind, path, picture, factor in named:
             name = f"{kind} picture {path or ''}".strip()
             _check_size(name, picture, factor, scale, objective.layers)
+
+
+def _warn_of_enlarged(config: StyleConfig, inputs: Inputs) -> None:
+    """Warn of style images that are looked at with more pixels than they have."""
+    last = schedule(config.pyramid, config.size)[-1]
+    for style, picture in zip(config.styles, inputs.styles, strict=True):
+        there, wanted = (
+            max(each) for each in (picture.shape, size_at(last, picture, style.scale))
+        )
+        if wanted > ENLARGED * there and config.objective.needs_style:
+            warnings.warn(
+                f"the style picture {style.path or ''} is enlarged from {there} to "
+                f"{wanted} pixels, so its strokes are blurred; use a larger file, or "
+                "lower its scale, stroke or size",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 def _check_size(

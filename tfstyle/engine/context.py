@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import dataclass
 
-from tfstyle.config import StyleConfig
+from tfstyle.config import StyleConfig, with_stroke
 from tfstyle.engine.coloring import Coloring, choose_coloring
 from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.plan import SLOWER, Plan, Sizes, make_plan
@@ -110,6 +110,7 @@ def choose_context(
         ValueError: if the devices cannot be used.
     """
     all_replicas()  # before anything else is computed
+    config = with_stroke(config)
     if state:
         return Context(config, inputs, state.precision, state.limit_gib)
     return Context(config, inputs, choose_precision(config), choose_limit(config))

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstyle.config import StyleConfig
-from tfstyle.engine.inputs import Inputs, size_at
+from tfstyle.config import StyleConfig, with_stroke
+from tfstyle.engine.coloring import choose_coloring
+from tfstyle.engine.inputs import Inputs
+from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
-from tfstyle.images import Picture, resize, save_image
+from tfstyle.images import Picture, save_image
 from tfstyle.studies.runs import load_result, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
@@ -47,13 +49,7 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
     check_style(config, inputs)
     if run_or_keep(config, inputs, folder / "run")["stopped"] == "interrupted":
         raise KeyboardInterrupt
-    scale = Scale(config.size, 1)
-    style_size = size_at(scale, inputs.styles[0], config.styles[0].scale)
-    pictures = {
-        "style": resize(inputs.styles[0], *style_size),
-        "content": resize(inputs.content, *size_at(scale, inputs.content)),
-        "result": load_result(folder / "run"),
-    }
+    pictures = {**matched(config, inputs), "result": load_result(folder / "run")}
     matrices = measure_grams(config, pictures)
     save_image(folder / "sheet.png", draw(pictures, matrices))
     rows = [
@@ -62,6 +58,15 @@ def draw_gram_matrices(config: StyleConfig, inputs: Inputs, folder: Path) -> Pat
     ]
     write_table(folder / "results.csv", rows)
     return folder / "sheet.png"
+
+
+def matched(config: StyleConfig, inputs: Inputs) -> dict[str, Picture]:
+    """Return the style and the content at the final size, in the run's colors."""
+    plain = with_stroke(config)
+    scaled = ScaledInputs(
+        plain, inputs, Scale(config.size, 1), choose_coloring(plain, inputs)
+    )
+    return {"style": scaled.style(0, scaled.directions[0]), "content": scaled.content}
 
 
 def check_style(config: StyleConfig, inputs: Inputs) -> None:

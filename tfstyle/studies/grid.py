@@ -15,7 +15,7 @@ from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.state import Step
 from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
-from tfstyle.runs.folder import check_writable
+from tfstyle.runs.folder import RESULT, check_writable
 from tfstyle.runs.inputs import load_inputs
 from tfstyle.runs.job import failure
 from tfstyle.runs.observers import Observer
@@ -54,6 +54,7 @@ def run_study(study: Study, folder: Path) -> StudyResult:
         for cell, pictures in zip(study.cells, inputs, strict=True):
             run = folder / cell.folder
             progress.begin(len(outcomes), cell)
+            cell, pictures = warm_started(cell, pictures, folder)
             outcome = run_cell(cell, pictures, run, progress.watch, kept)
             if outcome.stopped == "interrupted":
                 break
@@ -97,6 +98,22 @@ def load_all(study: Study) -> list[Inputs]:
         except ValueError as error:
             raise ValueError(f"{cell.title}: {error}") from error
     return inputs
+
+
+def warm_started(cell: Cell, inputs: Inputs, folder: Path) -> tuple[Cell, Inputs]:
+    """Return a cell that starts from another one's result, with that picture.
+
+    If there is none, it starts as its config says.
+    """
+    result = folder / cell.after / RESULT if cell.after else None
+    if result is None or not result.is_file():
+        return cell, inputs
+    config = cell.config.with_overrides({"init": str(result)})
+    start = load_result(result.parent)
+    return (
+        dataclasses.replace(cell, config=config),
+        dataclasses.replace(inputs, start=start),
+    )
 
 
 def run_cell(

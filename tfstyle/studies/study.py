@@ -63,6 +63,7 @@ class Cell:
     keys: Overrides  # what it sets, of both axes
     config: StyleConfig
     folder: str  # name of its run directory
+    after: str | None = None  # run directory of the cell whose result it starts from
 
     @property
     def title(self) -> str:

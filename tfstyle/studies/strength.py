@@ -1,0 +1,67 @@
+"""Content against style, from one run: each strength goes on from the one before."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfstyle.config import StyleConfig
+from tfstyle.config.types import Weights
+from tfstyle.engine.schedule import schedule
+from tfstyle.images import save_film, to_uint8
+from tfstyle.studies.runs import load_result
+from tfstyle.studies.study import Cell, Study, folder_name
+
+FADE = 12  # frames from one picture to the next, at 20 a second
+
+
+def strength_study(
+    config: StyleConfig, strengths: Sequence[float], steps: int
+) -> Study:
+    """Return a study of one row: the strongest first, each next from its result.
+
+    The strongest goes through all sizes, as large strokes come from the coarse ones;
+    what is weaker shows more of the photograph under them, which a few steps at the
+    last size do.
+
+    Args:
+        config: of strength 1.
+        strengths: factors of its `style_weight`.
+        steps: of each run after the first.
+    """
+    last = schedule(config.pyramid, config.size)[-1].index
+    goes_on = {
+        "pyramid": {"min_size": None, "steps": [steps]},
+        "objective": config.objective.at(last).model_dump(),
+    }
+    cells: list[Cell] = []
+    for number, strength in enumerate(sorted(strengths, reverse=True)):
+        now = config.with_overrides(goes_on) if cells else config
+        weight = _times(now.objective.style_weight, strength)
+        now = now.with_overrides({"objective.style_weight": weight})
+        label, before = f"{strength:g}", cells[-1].folder if cells else None
+        name = folder_name(number, "strength", label)
+        cells.append(Cell("", label, {"strength": strength}, now, name, before))
+    return Study("", [""], [cell.column for cell in cells], cells, None)
+
+
+def write_strength_film(study: Study, folder: Path, path: Path) -> None:
+    """Write a film in which each picture fades into the next, from weak to strong.
+
+    Raises:
+        ValueError, OSError: as `images.save_film`.
+    """
+    pictures = [load_result(folder / cell.folder) for cell in reversed(study.cells)]
+    frames = [
+        to_uint8(one + np.float32(at / FADE) * (other - one))
+        for one, other in itertools.pairwise(pictures)
+        for at in range(FADE)
+    ]
+    save_film(path, [*frames, to_uint8(pictures[-1])])
+
+
+def _times(weight: Weights, factor: float) -> Weights:
+    if isinstance(weight, list):
+        return [each * factor for each in weight]
+    return weight * factor
