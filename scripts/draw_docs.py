@@ -49,6 +49,7 @@ CONTROLS = {
     "luminance": ("--set", "color=content_luminance"),
     "match": ("--set", "color=content_match"),
     "palette": ("--set", "palette=examples/style/rhone.jpg"),
+    "photorealism": ("--config", "configs/photorealistic.yaml"),
 }
 SCRIPTS = {
     "feature_maps": ["feature_maps.py"],

@@ -36,8 +36,9 @@ ROOMS = (
 )
 # What may import TensorFlow as it is imported; all others do so when they are used.
 HEAVY = (
-    *("engine.context", "engine.kept", "engine.loop", "engine.stage", "objective"),
-    *("engine.parametrization", "optimizers", "studies.measures", "system.replicas"),
+    *("engine.context", "engine.guided_filter", "engine.kept", "engine.loop"),
+    *("engine.parametrization", "engine.stage", "objective", "optimizers"),
+    *("studies.measures", "system.replicas"),
     *("vgg.borders", "vgg.extractor", "vgg.pretrained", "vgg.tiles"),
 )
 

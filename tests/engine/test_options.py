@@ -23,6 +23,7 @@ EFFECTS = {
     "seed": ({"init": "noise"}, {"seed": 1}),
     "color": ({}, {"color": "content_luminance"}),
     "color_strength": ({}, {"color_strength": 0.5}),
+    "photorealism": ({}, {"photorealism": 0.5}),
     "extractor.pooling": ({}, {"extractor.pooling": "avg"}),
     "extractor.normalized": ({}, {"extractor.normalized": True}),
     "extractor.padding": ({}, {"extractor.padding": "zeros"}),

@@ -11,6 +11,7 @@ from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.parametrization import (
     Kept,
     Luminance,
+    Photorealistic,
     Pixels,
     make_parametrization,
 )
@@ -20,7 +21,15 @@ from tfstyle.images import chroma, grey, resize
 
 LUMINANCE = {"color": "content_luminance"}
 KEEP = {"keep.mask": "mask.png"}
-KINDS = {"luminance": LUMINANCE, "keep": KEEP, "both": {**LUMINANCE, **KEEP}}
+PHOTOREALISM = {"photorealism": 0.8}
+KINDS = {
+    "luminance": LUMINANCE,
+    "keep": KEEP,
+    "both": {**LUMINANCE, **KEEP},
+    "photorealism": PHOTOREALISM,
+    "all": {**LUMINANCE, **KEEP, **PHOTOREALISM},
+}
+CHANNELS = {"luminance": 1, "both": 1, "all": 1}  # of x, and else 3
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +64,16 @@ class TestKinds:
         assert isinstance(make("luminance"), Luminance)
         assert isinstance(make("keep"), Kept)
         assert isinstance(make("both"), Kept)
+        assert isinstance(make("photorealism"), Photorealistic)
+        assert isinstance(make("all"), Photorealistic)
 
     def test_pixels_are_the_image_itself(self, photo):
         x = tf.constant(photo[None])
         assert Pixels().seen(x) is x
-        assert Pixels().gradient(x) is x
+        assert Pixels().gradient(x, x) is x
         assert Pixels().start(photo) is photo
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", ["luminance", "keep", "both"])
     def test_a_picture_starts_from_itself(self, make, kind, photo):
         """As far as it can: only its lightness, and not where the photograph stays."""
         kept = make(kind)
@@ -76,9 +87,7 @@ class TestKinds:
     @pytest.mark.parametrize("kind", KINDS)
     def test_what_is_seen_is_as_light_as_the_image(self, make, kind, random):
         one = make(kind)
-        x = tf.constant(
-            random.random((1, 32, 48, 3 if kind == "keep" else 1)), "float32"
-        )
+        x = tf.constant(random.random((1, 32, 48, CHANNELS.get(kind, 3))), "float32")
         image, seen = one.image(x), one.seen(x).numpy()[0]
         assert image.shape == seen.shape == (32, 48, 3)
         assert image.dtype == np.float32
@@ -91,16 +100,15 @@ class TestGradients:
     @pytest.mark.parametrize("kind", ["pixels", *KINDS])
     def test_are_those_of_what_is_seen(self, make, kind, random):
         one = make(kind)
-        channels = 1 if "luminance" in kind or kind == "both" else 3
-        x = random.random((1, 32, 48, channels))
+        x = random.random((1, 32, 48, CHANNELS.get(kind, 3)))
         weights = tf.constant(random.normal(size=(1, 32, 48, 3)), tf.float32)
 
         def value(at):
             seen = one.seen(tf.constant(at, tf.float32))
             return float(tf.reduce_sum(tf.cast(weights * seen**2, tf.float64)))
 
-        seen = one.seen(tf.constant(x, tf.float32))
-        gradient = one.gradient(2 * weights * seen).numpy()
+        at = tf.constant(x, tf.float32)
+        gradient = one.gradient(at, 2 * weights * one.seen(at)).numpy()
         assert gradient.shape == x.shape
         for _ in range(4):
             direction = random.normal(size=x.shape)
@@ -110,14 +118,19 @@ class TestGradients:
 
     def test_nothing_moves_where_the_photograph_stays(self, make):
         for kind in ("keep", "both"):
-            gradient = make(kind).gradient(tf.ones((1, 32, 48, 3))).numpy()
+            x = tf.fill((1, 32, 48, CHANNELS.get(kind, 3)), 0.5)
+            gradient = make(kind).gradient(x, tf.ones((1, 32, 48, 3))).numpy()
             assert (gradient[:, :, :16] == 0).all()
             assert (gradient[:, :, 32:] > 0).all()
 
     def test_no_lightness_is_without_one(self, make):
         """Not even black and white, where OkLab's own has none, or no end."""
-        gradient = make("luminance").gradient(tf.ones((1, 32, 48, 3)))
-        assert (gradient.numpy() == 3).all()
+        for lightness in (0.0, 1.0):
+            x = tf.fill((1, 32, 48, 1), lightness)
+            gradient = make("luminance").gradient(x, tf.ones((1, 32, 48, 3))).numpy()
+            assert (gradient == 3).all()
+            gradient = make("photorealism").gradient(x, tf.ones((1, 32, 48, 3)))
+            assert (gradient.numpy() > 0.1).all()
 
 
 class TestRuns:
@@ -141,7 +154,7 @@ class TestRuns:
         assert np.abs(chroma(image) - wanted)[inside].max() < 1 / 255
         assert np.abs(grey(image) - grey(resize(photo, 32, 48))).mean() > 0.01
 
-    @pytest.mark.parametrize("kind", ["keep", "both"])
+    @pytest.mark.parametrize("kind", ["keep", "both", "all"])
     def test_kept_pixels_are_the_photograph_s(self, done, photo, kind):
         image, own = done[kind][1], resize(photo, 32, 48)
         np.testing.assert_array_equal(image[:, :16], own[:, :16])
@@ -153,7 +166,7 @@ class TestRuns:
         context = Context(make_config(SMALL, KINDS[kind]), inputs, "float32")
         (scale,) = context.scales
         objective = real_kept.objective(context, scale, context.plan(scale))
-        if kind != "keep":
+        if kind in CHANNELS:
             image = np.repeat(grey(image), 3, axis=2)
         measured = objective.losses(tf.constant(image[None]))
         assert step.losses == pytest.approx(measured, rel=2e-3)
@@ -202,6 +215,53 @@ class TestRuns:
         enlarged = resize(before[1], *after[1].shape[:2])
         free = np.s_[:, 22:]
         assert np.abs(grey(after[1]) - grey(enlarged))[free].mean() < 0.05
+
+
+class TestPhotorealism:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def small(cls, photo):
+        return resize(photo, 32, 48)
+
+    def test_x_outside_the_range_is_clipped_and_stays(self, small):
+        """The filter goes on where a slope leads; its gradient does not."""
+        one = Photorealistic(Pixels(), small, 1.0)
+        high = tf.constant(np.where(small > small.mean(), 1.0, 0.0)[None], tf.float32)
+        x = 3 * high - 1
+        seen = one.seen(x).numpy()
+        assert seen.min() == 0
+        assert seen.max() == 1
+        np.testing.assert_array_equal(one.image(x), seen[0])
+        outside = tf.constant((seen == 0) | (seen == 1), tf.float32)
+        assert (one.gradient(x, outside).numpy() == 0).all()
+
+    def test_the_photograph_itself_stays(self, small):
+        one = Photorealistic(Pixels(), small, 1.0)
+        assert np.abs(one.image(tf.constant(small[None])) - small).mean() < 0.02
+
+    def test_none_of_it_is_nothing(self, tiny_kept, inputs):
+        none = make_config(TINY, {"photorealism": 0.0})
+        assert isinstance(
+            make_parametrization(Context(none, inputs, "float32").scaled(Scale(48, 1))),
+            Pixels,
+        )
+        image = run(none, inputs, tiny_kept)[-1][1]
+        assert np.array_equal(image, run(make_config(TINY), inputs, tiny_kept)[-1][1])
+
+    def test_edges_are_the_photograph_s(self, real_kept, photo, painting):
+        """Where neighbors are alike in the photograph, so they are in the image."""
+
+        def unevenness(k):
+            inputs = Inputs(photo, [painting])
+            config = make_config(SMALL, {"photorealism": k, "pyramid.steps": [9]})
+            image = run(config, inputs, real_kept)[-1][1]
+            own = resize(photo, *image.shape[:2])
+            even = np.abs(np.diff(own, axis=1)).sum(-1) < 0.05
+            return np.abs(np.diff(image, axis=1)).sum(-1)[even].mean()
+
+        found = [unevenness(k) for k in (0.0, 0.5, 1.0)]
+        assert found == sorted(found, reverse=True)
+        assert found[2] < 0.8 * found[0]
 
 
 def last(config, inputs):

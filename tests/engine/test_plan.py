@@ -101,6 +101,12 @@ class TestEstimate:
             plan(2048, 99).gib + 44 * 2048**2 / 2**30
         )
 
+    def test_photorealism_costs_its_filter(self):
+        """Measured in tiles of 256 px at 2048 px: 137 bytes per pixel."""
+        assert plan(2048, 99, photorealism=0.5).gib == pytest.approx(
+            plan(2048, 99).gib + 136 * 2048**2 / 2**30
+        )
+
     def test_originals_count(self):
         config, sizes = StyleConfig(), Sizes(256, 256)
         more = Sizes(256, 256, originals=2**30)

@@ -130,6 +130,7 @@ class StyleConfig(Section):
     palette: File | None = None
     stroke: Annotated[Float, Field(ge=0.5, le=4)] = 1.0
     direction: Literal[0, 90, 180, 270, "mirror", "flip", "all"] = 0
+    photorealism: Fraction = 0.0
     keep: Annotated[Keep, Field(examples=["{mask: mask.png}"])] = Keep()
     extractor: Extractor = Extractor()
     objective: Objective = Objective()

@@ -1,7 +1,8 @@
 """What an optimizer moves, x, and the image that it stands for.
 
 The objective is that of the image which is saved, whatever x is. What is seen of it is
-affine in x, so that the gradient needs no x, and vanishes at no lightness.
+affine in x, but for what photorealism clips, so that the gradient vanishes at no
+lightness.
 """
 
 from typing import Protocol
@@ -9,8 +10,14 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.engine.guided_filter import GuidedFilter
 from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.images import FloatArray, Picture, colored, grey
+
+# Of the guided filter, chosen by looking; see docs/controls.md.
+SPACING = 0.05  # of its windows, of the photograph's long side
+EPSILON = 1e-2  # a contrast of 0.1 is an edge
+ROUNDING = 1e-5  # what it may add to a color
 
 
 class Parametrization(Protocol):
@@ -19,8 +26,8 @@ class Parametrization(Protocol):
     def seen(self, x: tf.Tensor) -> tf.Tensor:
         """Return what the objective looks at, (1, height, width, 3) in [0, 1]."""
 
-    def gradient(self, seen: tf.Tensor) -> tf.Tensor:
-        """Return the gradient of x from that of what is seen."""
+    def gradient(self, x: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+        """Return the gradient at x from that of what is seen."""
 
     def image(self, x: tf.Tensor) -> Picture:
         """Return the picture to show and to save, (height, width, 3) in [0, 1]."""
@@ -35,7 +42,7 @@ class Pixels:
     def seen(self, x: tf.Tensor) -> tf.Tensor:
         return x
 
-    def gradient(self, seen: tf.Tensor) -> tf.Tensor:
+    def gradient(self, x: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         return seen
 
     def image(self, x: tf.Tensor) -> Picture:
@@ -64,7 +71,7 @@ class Luminance:
     def seen(self, x: tf.Tensor) -> tf.Tensor:
         return tf.repeat(x, 3, axis=3)
 
-    def gradient(self, seen: tf.Tensor) -> tf.Tensor:
+    def gradient(self, x: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(seen, axis=3, keepdims=True)
 
     def image(self, x: tf.Tensor) -> Picture:
@@ -93,8 +100,8 @@ class Kept:
     def seen(self, x: tf.Tensor) -> tf.Tensor:
         return self._inner.seen(self._mixed(x))
 
-    def gradient(self, seen: tf.Tensor) -> tf.Tensor:
-        return self._free * self._inner.gradient(seen)
+    def gradient(self, x: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+        return self._free * self._inner.gradient(self._mixed(x), seen)
 
     def image(self, x: tf.Tensor) -> Picture:
         picture = self._inner.image(self._mixed(x))
@@ -112,10 +119,56 @@ class Kept:
         return self._kept + self._free * x
 
 
+class Photorealistic:
+    """k of the guided filter of x and 1 - k of x, whatever that stands for.
+
+    The guide is the photograph, so that within each window the image is the photograph
+    in other colors (the aim of Luan et al., "Deep Photo Style Transfer", 2017, whose
+    matting Laplacian only punishes what is not). Where the filter leaves [0, 1] it is
+    clipped before it is seen, as it is in the image.
+
+    Args:
+        inner: what the result is the x of.
+        photo: (height, width, 3).
+        k: in (0, 1].
+    """
+
+    def __init__(self, inner: Parametrization, photo: Picture, k: float) -> None:
+        self._inner, self._k = inner, k
+        self._filter = GuidedFilter(photo, SPACING * max(photo.shape[:2]), EPSILON)
+
+    def seen(self, x: tf.Tensor) -> tf.Tensor:
+        return self._inner.seen(_clipped(self._mixed(x)))
+
+    def gradient(self, x: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+        mixed = self._mixed(x)
+        # Black that rounding makes less than 0 may become lighter.
+        inside = (mixed > -ROUNDING) & (mixed < 1 + ROUNDING)
+        gradient = self._inner.gradient(_clipped(mixed), seen)
+        gradient = tf.where(inside, gradient, 0.0)
+        return (1 - self._k) * gradient + self._k * self._filter(gradient)
+
+    def image(self, x: tf.Tensor) -> Picture:
+        return self._inner.image(_clipped(self._mixed(x)))
+
+    def start(self, picture: Picture) -> FloatArray:
+        return self._inner.start(picture)
+
+    def _mixed(self, x: tf.Tensor) -> tf.Tensor:
+        return (1 - self._k) * x + self._k * self._filter(x)
+
+
+def _clipped(x: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(x, 0, 1)
+
+
 def make_parametrization(scaled: ScaledInputs) -> Parametrization:
-    """Return what the config's `color` and `keep` ask for, at one size."""
-    luminance = scaled.config.color == "content_luminance"
-    inner = Luminance(scaled.chroma) if luminance else Pixels()
-    if scaled.mask is None:
-        return inner
-    return Kept(inner, scaled.mask, scaled.photo)
+    """Return what `color`, `keep` and `photorealism` ask for, at one size."""
+    config = scaled.config
+    luminance = config.color == "content_luminance"
+    made: Parametrization = Luminance(scaled.chroma) if luminance else Pixels()
+    if scaled.mask is not None:
+        made = Kept(made, scaled.mask, scaled.photo)
+    if config.photorealism:
+        made = Photorealistic(made, scaled.photo, config.photorealism)
+    return made

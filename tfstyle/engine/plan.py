@@ -19,6 +19,7 @@ WORKSPACE = {"float32": 1.7, "bfloat16": 1.36, "float16": 1.36}
 FORWARD = 0.6  # of that without a gradient, as for a style picture
 GUIDED = 4 * 1.4  # bytes: style features weighted by a region, and their gradient
 KEPT = 11  # numbers per pixel that a mask needs: k, 1 - k, three pictures of 3 each
+FILTERED = 34  # that photorealism needs: the guide, and what a filtered picture takes
 VECTORS = 8  # of the picture's size, in float32: image, gradient, and what a step needs
 TILES = (1024, 512, 256, 128)  # pixels: halos make smaller ones slower
 SLOWER = 1.8  # than the whole: what tiles of 512 pixels take of the time
@@ -178,6 +179,8 @@ def _gib(
         content = number * content_floats_per_pixel(config)
     if config.keep.mask is not None:
         content += 4 * KEPT
+    if config.photorealism:
+        content += 4 * FILTERED
     seen = at_once(sizes.height, sizes.width, tile, layers)
     step = network * seen + pixels * (3 * (4 * VECTORS + history) + content)
     styles = [  # measured one by one before the first step; two copies of the pixels

@@ -134,7 +134,7 @@ def open_stage(
 
     def value_and_gradient(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         losses, gradient = objective.value_and_gradient(parametrization.seen(x))
-        return losses, parametrization.gradient(gradient)
+        return losses, parametrization.gradient(x, gradient)
 
     x = to_tensor(parametrization.start(picture))
     optimizer = make_optimizer(plan.optimizer, value_and_gradient, x)
