@@ -6,8 +6,8 @@ r"""Content against style at several strengths, for the cost of about two runs.
 
 writes sheet.png, results.csv, a run directory for each strength, a factor of the
 config's objective.style_weight, and with --film a film from the weakest to the
-strongest into --output. Each run after the first goes on from the one before, so they
-all have one composition. Run again, it goes on.
+strongest into --output. The one in the middle is run as ever, and the others go on from
+its result and each other's, so they all have one composition. Run again, it goes on.
 """
 
 import math
@@ -24,9 +24,11 @@ from tfstyle.studies.strength import strength_study, write_strength_film
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list(
-    "strengths", ["0.12", "0.25", "0.5", "1", "2", "4"], "Factors, from 0.01 to 100."
+    "strengths",
+    ["0.12", "0.25", "0.5", "1", "2", "4", "8"],
+    "Factors, from 0.01 to 100.",
 )
-flags.DEFINE_integer("steps", 10, "Of each run after the first.", lower_bound=1)
+flags.DEFINE_integer("steps", 12, "Of each run after the first.", lower_bound=1)
 flags.DEFINE_enum("film", None, ["gif", "webp", "mp4"], "Format of a film.")
 
 DEFAULT = Path(__file__).parent.parent / "configs" / "default.yaml"

@@ -52,7 +52,7 @@ class TestColors:
     def test_a_mask_that_keeps_everything(self):
         config = make_config(**{"keep.mask": "a.png"})
         mask = np.ones((30, 40, 1), np.float32)
-        inputs = Inputs(noise(40, 40), [noise(40, 40)], mask=mask)
+        inputs = Inputs(noise(40, 40), [noise(64, 64)], mask=mask)
         line = complaint(config, inputs)
         assert "mask a.png is white all over" in line
         assert "make it black where" in line
@@ -84,7 +84,7 @@ class TestCheckSizes:
 
     def test_refuses_extreme_ratios_at_the_coarsest_size(self):
         config = make_config(**{"size": 512, "pyramid.min_size": 64})
-        strip = Inputs(noise(40, 400), [noise(40, 40)])
+        strip = Inputs(noise(40, 400), [noise(512, 512)])
         line = complaint(config, strip)
         assert "64 x 6 pixels at the coarsest size" in line
         assert "raise pyramid.min_size" in line
@@ -98,7 +98,17 @@ class TestCheckSizes:
 
     def test_only_layers_with_a_weight_count(self):
         config = make_config(**{"objective.content_weight": 0})
-        check_inputs(config, Inputs(noise(5, 5), [noise(1, 9)]))
+        check_inputs(config, Inputs(noise(5, 5), [noise(7, 63)]))
+
+    def test_warns_of_a_style_that_is_enlarged(self):
+        config = make_config(styles=[{"path": "dots.png", "scale": 1.5}], stroke=2)
+        pictures = noise(40, 64), noise(50, 100)
+        with pytest.warns(RuntimeWarning) as told:
+            check_inputs(config, Inputs(pictures[0], [pictures[1]]))
+        (warning,) = map(str, (each.message for each in told))
+        assert "dots.png is enlarged from 100 to 192 pixels" in warning
+        assert "use a larger file, or lower its scale, stroke or size" in warning
+        check_inputs(config, Inputs(pictures[0], [noise(80, 160)]))  # by a fifth
 
     def test_without_layers_any_size_will_do(self):
         config = make_config(

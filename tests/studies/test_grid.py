@@ -323,7 +323,7 @@ class TestRunning:
         kept = grid_kept()
         done = CellOutcome(limited, "finished")
         outcome = grid.measured(done, pictures, folder, kept)
-        assert outcome.measures.keys() == {"psnr", *judging.MEASURES}
+        assert outcome.measures.keys() == {"psnr", "stroke_size", *judging.MEASURES}
         assert "but the run may take 0.0 GiB" in outcome.error
 
     def test_further_losses_stand_behind_the_first(self, study, desk, monkeypatch):

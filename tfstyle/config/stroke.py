@@ -7,15 +7,17 @@ from tfstyle.config.schema import StyleConfig
 from tfstyle.config.types import Weights
 from tfstyle.vgg.layers import layer
 
+# Exponents, chosen by the measured size of strokes; see docs/controls.md. Weights move
+# to shallow layers: what deep ones see of large strokes are small shapes within them.
 SCALE = 1.0
-SHIFT = 0.5
+SHIFT = -0.5
 
 
 def with_stroke(config: StyleConfig) -> StyleConfig:
     """Return the config that a `stroke` stands for, itself with a stroke of 1.
 
-    Style images are larger by it, and weights move to layers that see more of them,
-    with the same sum.
+    Style images are larger by it, and weights move from layer to layer with the same
+    sum.
     """
     if config.stroke == 1:
         return config

@@ -7,7 +7,7 @@ it goes on: finished cells are kept, interrupted ones resumed, changed ones redo
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from tfstyle.runs.progress import Bar, describe
 from tfstyle.studies.outcome import CellOutcome, StudyResult, columns
 from tfstyle.studies.overview import draw_study
 from tfstyle.studies.runs import load_result, run_or_keep
+from tfstyle.studies.strokes import stroke_size
 from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import write_table
 from tfstyle.system.quiet import require_tensorflow
@@ -49,25 +50,25 @@ def run_study(study: Study, folder: Path) -> StudyResult:
     from tfstyle.engine.kept import Kept
 
     kept, progress = Kept(), StudyProgress(len(study.cells))
-    outcomes: list[CellOutcome] = []
+    outcomes: list[CellOutcome | None] = [None] * len(study.cells)
     try:
-        for cell, pictures in zip(study.cells, inputs, strict=True):
+        for number, index in enumerate(running_order(study.cells)):
+            cell, pictures = warm_started(study.cells[index], inputs[index], folder)
             run = folder / cell.folder
-            progress.begin(len(outcomes), cell)
-            cell, pictures = warm_started(cell, pictures, folder)
+            progress.begin(number, cell)
             outcome = run_cell(cell, pictures, run, progress.watch, kept)
             if outcome.stopped == "interrupted":
                 break
-            outcomes.append(measured(outcome, pictures, run, kept))
-            rows = [each.row for each in outcomes]
-            write_table(folder / TABLE, rows, columns(outcomes))
+            outcomes[index] = measured(outcome, pictures, run, kept)
+            done = [each for each in outcomes if each]
+            write_table(folder / TABLE, [each.row for each in done], columns(done))
     finally:
         progress.close()
-        if outcomes:
+        if any(outcomes):
             sheet = draw_study(study, inputs, folder, outcomes)
             save_image(folder / SHEET, sheet)
-    interrupted = len(outcomes) < len(study.cells)
-    return StudyResult(outcomes, folder / SHEET, interrupted)
+    done = [each for each in outcomes if each]
+    return StudyResult(done, folder / SHEET, interrupted=len(done) < len(outcomes))
 
 
 def report(result: StudyResult, complain: Callable[[str], None]) -> int:
@@ -98,6 +99,16 @@ def load_all(study: Study) -> list[Inputs]:
         except ValueError as error:
             raise ValueError(f"{cell.title}: {error}") from error
     return inputs
+
+
+def running_order(cells: Sequence[Cell]) -> list[int]:
+    """Return the places of cells as they run: those that others start from before."""
+    places = {cell.folder: place for place, cell in enumerate(cells)}
+
+    def depth(cell: Cell) -> int:
+        return depth(cells[places[cell.after]]) + 1 if cell.after else 0
+
+    return sorted(range(len(cells)), key=lambda place: depth(cells[place]))
 
 
 def warm_started(cell: Cell, inputs: Inputs, folder: Path) -> tuple[Cell, Inputs]:
@@ -144,6 +155,7 @@ def measured(
 
     config, image, error = outcome.cell.config, load_result(folder), ""
     measures = {"psnr": content_psnr(config, inputs, image)}
+    measures["stroke_size"] = stroke_size(image)
     try:
         measures |= judge(inputs, image, kept)
         measures |= distances(config, inputs, image, kept)

@@ -10,7 +10,10 @@ from tfstyle.studies.study import Cell
 from tfstyle.studies.table import union
 
 LOSSES = ("total", "content", "style", "variation")  # and further terms after them
-MEASURES = ("psnr", "content_distance", "style_distance", *judging.MEASURES)
+MEASURES = (
+    *("psnr", "content_distance", "style_distance", *judging.MEASURES),
+    "stroke_size",
+)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def draw_study(
     study: Study,
     inputs: Sequence[Inputs],
     folder: Path,
-    outcomes: Sequence[CellOutcome],
+    outcomes: Sequence[CellOutcome | None],
 ) -> Picture:
     """Return the sheet: in front of each row the pictures it is made of.
 
@@ -26,16 +26,17 @@ def draw_study(
         study: its grid.
         inputs: the pictures of each cell.
         folder: of the study.
-        outcomes: of the cells that are done.
+        outcomes: of the cells; None for those that are not done.
     """
     across = len(study.columns)
-    starts = range(0, len(outcomes), across)
+    cells = [at for at, outcome in enumerate(outcomes) if outcome]
+    starts = range(0, max(cells, default=-1) + 1, across)
     made_of = [sources(study.cells[i : i + across], inputs[i]) for i in starts]
     titles = union(made_of)
     lines = source_tiles(made_of, titles)
     for first, line in zip(starts, lines, strict=True):
         done = outcomes[first : first + across]
-        line += [draw_cell(study, folder, outcome) for outcome in done]
+        line += [draw_cell(study, folder, each) if each else NOTHING for each in done]
         line += [NOTHING] * (across - len(done))
     names = [*study.rows[: len(lines)]]
     if over := heading(inputs[:across]):
@@ -109,5 +110,5 @@ def caption(measure: str | None, outcome: CellOutcome) -> str:
     name = measure.replace("_", " ").replace("psnr", "PSNR")
     if measure not in outcome.row:
         return f"{name} not measured"
-    unit = {"psnr": " dB", "seconds": " s"}.get(measure, "")
+    unit = {"psnr": " dB", "seconds": " s", "stroke_size": " px"}.get(measure, "")
     return f"{name} {outcome.row[measure]:.3g}{unit}"

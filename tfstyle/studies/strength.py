@@ -19,11 +19,10 @@ FADE = 12  # frames from one picture to the next, at 20 a second
 def strength_study(
     config: StyleConfig, strengths: Sequence[float], steps: int
 ) -> Study:
-    """Return a study of one row: the strongest first, each next from its result.
+    """Return a study of one row, from weak to strong, that costs little.
 
-    The strongest goes through all sizes, as large strokes come from the coarse ones;
-    what is weaker shows more of the photograph under them, which a few steps at the
-    last size do.
+    The one in the middle goes through all sizes, and each of the others goes on from
+    the result of the one nearer to it, with a few steps at the last size.
 
     Args:
         config: of strength 1.
@@ -35,14 +34,17 @@ def strength_study(
         "pyramid": {"min_size": None, "steps": [steps]},
         "objective": config.objective.at(last).model_dump(),
     }
-    cells: list[Cell] = []
-    for number, strength in enumerate(sorted(strengths, reverse=True)):
-        now = config.with_overrides(goes_on) if cells else config
+    ordered = sorted(strengths)
+    names = [folder_name(at, "strength", f"{s:g}") for at, s in enumerate(ordered)]
+    middle, cells = len(ordered) // 2, []
+    for at, strength in enumerate(ordered):
+        toward = at + (at < middle) - (at > middle)
+        now = config if at == middle else config.with_overrides(goes_on)
         weight = _times(now.objective.style_weight, strength)
         now = now.with_overrides({"objective.style_weight": weight})
-        label, before = f"{strength:g}", cells[-1].folder if cells else None
-        name = folder_name(number, "strength", label)
-        cells.append(Cell("", label, {"strength": strength}, now, name, before))
+        after = None if at == middle else names[toward]
+        keys = {"strength": strength}
+        cells.append(Cell("", f"{strength:g}", keys, now, names[at], after))
     return Study("", [""], [cell.column for cell in cells], cells, None)
 
 
@@ -52,7 +54,7 @@ def write_strength_film(study: Study, folder: Path, path: Path) -> None:
     Raises:
         ValueError, OSError: as `images.save_film`.
     """
-    pictures = [load_result(folder / cell.folder) for cell in reversed(study.cells)]
+    pictures = [load_result(folder / cell.folder) for cell in study.cells]
     frames = [
         to_uint8(one + np.float32(at / FADE) * (other - one))
         for one, other in itertools.pairwise(pictures)

@@ -29,7 +29,9 @@ from tfstyle.config.yaml_file import read_yaml
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""
 
-Measure = Literal["psnr", "content_distance", "style_distance", "total", "seconds"]
+Measure = Literal[
+    "psnr", "content_distance", "style_distance", "stroke_size", "total", "seconds"
+]
 
 MAX_CELLS = 1000
 """Runs of a study: a few lines could ask for millions."""
