@@ -25,10 +25,12 @@ from tfstyle.studies.strength import strength_study, write_strength_film
 FLAGS = flags.FLAGS
 flags.DEFINE_list(
     "strengths",
-    ["0.12", "0.25", "0.5", "1", "2", "4", "8"],
+    ["0.1", "0.2", "0.5", "1", "2", "5", "10"],
     "Factors, from 0.01 to 100.",
 )
-flags.DEFINE_integer("steps", 12, "Of each run after the first.", lower_bound=1)
+flags.DEFINE_integer(
+    "steps", 5, "Of each run after the first, at the last size.", lower_bound=1
+)
 flags.DEFINE_enum("film", None, ["gif", "webp", "mp4"], "Format of a film.")
 
 DEFAULT = Path(__file__).parent.parent / "configs" / "default.yaml"

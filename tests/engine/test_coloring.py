@@ -184,3 +184,30 @@ class TestParts:
         np.testing.assert_allclose(
             part.mean(0), expected.mean((0, 1)) * np.ones(3), atol=0.03
         )
+
+
+class TestStrokesAlone:
+    """A style whose color does not count has the colors of the others."""
+
+    def test_has_the_colors_of_the_others(self, coloring, painting):
+        found = coloring(styles=[{}, {"color": 0}])
+        other = painting[::-1] ** 2
+        assert_colors_of(found.style(1, other), painting)
+        assert found.style(0, painting) is painting
+
+    def test_the_content_has_them_as_well(self, coloring, photo, painting):
+        found = coloring(styles=[{}, {"color": 0}])
+        assert_colors_of(found.content(photo), painting)
+
+    def test_by_halves(self, coloring, painting):
+        other = painting[::-1] ** 2
+        none, half = (
+            coloring(styles=[{"weight": 1e9}, {"color": each}]) for each in (0, 0.5)
+        )
+        between = (other + none.style(1, other)) / 2
+        np.testing.assert_allclose(half.style(1, other), between, atol=1e-5)
+
+    def test_what_is_measured_of_it_depends_on_the_others(self, coloring):
+        keys = [coloring(styles=[{"weight": w}, {"color": 0.5}]).key for w in (1, 2)]
+        assert keys[0] != keys[1]
+        assert coloring(styles=[{}, {"strokes": 0}]).key == ()

@@ -53,13 +53,14 @@ def run_study(study: Study, folder: Path) -> StudyResult:
     outcomes: list[CellOutcome | None] = [None] * len(study.cells)
     try:
         for number, index in enumerate(running_order(study.cells)):
-            cell, pictures = warm_started(study.cells[index], inputs[index], folder)
-            run = folder / cell.folder
-            progress.begin(number, cell)
-            outcome = run_cell(cell, pictures, run, progress.watch, kept)
+            progress.begin(number, study.cells[index])
+            outcome = run_cell(
+                study.cells[index], inputs[index], folder, progress.watch, kept
+            )
             if outcome.stopped == "interrupted":
                 break
-            outcomes[index] = measured(outcome, pictures, run, kept)
+            folder.mkdir(parents=True, exist_ok=True)  # a run that fails leaves none
+            outcomes[index] = outcome
             done = [each for each in outcomes if each]
             write_table(folder / TABLE, [each.row for each in done], columns(done))
     finally:
@@ -114,42 +115,47 @@ def running_order(cells: Sequence[Cell]) -> list[int]:
 def warm_started(cell: Cell, inputs: Inputs, folder: Path) -> tuple[Cell, Inputs]:
     """Return a cell that starts from another one's result, with that picture.
 
-    If there is none, it starts as its config says.
+    Raises:
+        ValueError: if that one failed.
     """
-    result = folder / cell.after / RESULT if cell.after else None
-    if result is None or not result.is_file():
+    if cell.after is None:
         return cell, inputs
+    result = folder / cell.after / RESULT
+    if not result.is_file():
+        raise ValueError(f"it starts from {cell.after}, which has no result")
     config = cell.config.with_overrides({"init": str(result)})
-    start = load_result(result.parent)
     return (
         dataclasses.replace(cell, config=config),
-        dataclasses.replace(inputs, start=start),
+        dataclasses.replace(inputs, start=load_result(result.parent)),
     )
 
 
 def run_cell(
     cell: Cell, inputs: Inputs, folder: Path, watch: Observer, kept: "Kept"
 ) -> CellOutcome:
-    """Run a cell, or keep what an earlier study has of it."""
+    """Run a cell, or keep what an earlier study has of it, and measure its result."""
+    run = folder / cell.folder
     try:
-        record = run_or_keep(cell.config, inputs, folder, [watch], kept)
+        cell, inputs = warm_started(cell, inputs, folder)
+        record = run_or_keep(cell.config, inputs, run, [watch], kept)
     except (RunError, ValueError) as error:
         return CellOutcome(cell, "failed", error=str(error))
-    return CellOutcome(
+    outcome = CellOutcome(
         cell,
         record["stopped"],
         steps=record["steps"],
         seconds=record["seconds"]["optimising"],
         losses=record["losses"],
     )
+    if outcome.stopped == "interrupted":
+        return outcome
+    return measured(outcome, inputs, run, kept)
 
 
 def measured(
     outcome: CellOutcome, inputs: Inputs, folder: Path, kept: "Kept"
 ) -> CellOutcome:
-    """Measure the saved picture of a cell that has one, as far as the memory allows."""
-    if outcome.failed:
-        return outcome
+    """Measure the saved picture of a cell, as far as the memory allows."""
     from tfstyle.studies.judging import judge
     from tfstyle.studies.measures import content_psnr, distances
 

@@ -22,17 +22,21 @@ def strength_study(
     """Return a study of one row, from weak to strong, that costs little.
 
     The one in the middle goes through all sizes, and each of the others goes on from
-    the result of the one nearer to it, with a few steps at the last size.
+    the result of the one nearer to it, with a few steps at each size. With none at the
+    coarse ones it would come nearer to its objective, but look like the one in the
+    middle: what is bold or photographic is decided there.
 
     Args:
         config: of strength 1.
         strengths: factors of its `style_weight`.
-        steps: of each run after the first.
+        steps: of each of the others at the last size; at each coarser one twice as
+            many.
     """
-    last = schedule(config.pyramid, config.size)[-1].index
+    sizes = len(schedule(config.pyramid, config.size))
+    each = [2**finer * steps for finer in reversed(range(sizes))]
+    # All details: the picture that it starts from has them at every size.
     goes_on = {
-        "pyramid": {"min_size": None, "steps": [steps]},
-        "objective": config.objective.at(last).model_dump(),
+        "pyramid": {"steps": each, "details": 1.0},
     }
     ordered = sorted(strengths)
     names = [folder_name(at, "strength", f"{s:g}") for at, s in enumerate(ordered)]
