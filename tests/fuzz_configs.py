@@ -122,6 +122,7 @@ def config_cases(folder):
         for key, field in StyleConfig.model_fields.items()
         for inner in getattr(field.annotation, "model_fields", ())
     ]
+    keys += [f"styles.{place}" for place in ("0", "9", "-1", "0.scale", "0.mask")]
     for number in itertools.count():
         rng = random.Random(SEED + number)
         recipe = recipes[number % len(recipes)]

@@ -10,7 +10,7 @@ import numpy as np
 from fuzzing import SEED, delete, flip, insert, mutated, swap, truncate
 from PIL import Image, ImageCms
 
-from tfstyle.images import load_image, load_metadata, save_image
+from tfstyle.images import load_image, load_mask, load_metadata, save_image
 
 # A valid header may ask for as much as is allowed, which takes 12 bytes a pixel.
 MEGAPIXELS = 16
@@ -189,6 +189,9 @@ def read_image(path):
     assert image.shape[2] == 3
     assert image.size > 0
     assert 0 <= image.min() <= image.max() <= 1  # NaN fails as well
+    mask = load_mask(path, MEGAPIXELS)
+    assert mask.shape == (*image.shape[:2], 1)
+    assert 0 <= mask.min() <= mask.max() <= 1
     keep = load_metadata(path, "content", True, MEGAPIXELS)
     result = path.with_name("result.png")
     save_image(result, image[:64, :64], keep=keep)

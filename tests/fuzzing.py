@@ -6,6 +6,7 @@ time and the memory of every case. By hand:
 
     python tests/fuzzing.py images 3000
     python tests/fuzzing.py configs 2000
+    python tests/fuzzing.py controls 2000
 """
 
 import contextlib
@@ -122,6 +123,8 @@ def batch(kind, count):
     """Run the first cases of a kind, and print a report as JSON."""
     if kind == "images":
         from fuzz_pictures import image_cases as cases
+    elif kind == "controls":
+        from fuzz_controls import control_cases as cases
     else:
         from fuzz_configs import config_cases as cases
     outcomes, failures = {"read": 0, "refused": 0}, []

@@ -116,7 +116,7 @@ def _by_region(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
         parts = coverage(resized, weights, size)
         for part, colors in zip(parts, maps, strict=True):
             moved += part[..., None] * (colors(picture) - picture)
-        return picture + moved
+        return _inside(picture + moved)
 
     return recolor
 
@@ -175,9 +175,14 @@ def _mapped(colors: ColorMap, strength: float) -> Recolor:
         return colors if strength else _as_it_is
 
     def mixed(picture: Picture) -> Picture:
-        return picture + np.float32(strength) * (colors(picture) - picture)
+        return _inside(picture + np.float32(strength) * (colors(picture) - picture))
 
     return mixed
+
+
+def _inside(picture: Picture) -> Picture:
+    """Return what rounding may have moved out of [0, 1]."""
+    return np.clip(picture, 0, 1)
 
 
 def _after_greying(colors: ColorMap) -> Recolor:

@@ -84,7 +84,8 @@ def coverage(
     Returns:
         A mask for each style; their sum is at most 1 at each pixel.
     """
-    pairs = [*zip(masks, weights, strict=True)]
+    largest = max(weights, default=0) or 1  # only their ratios count
+    pairs = [*zip(masks, (each / largest for each in weights), strict=True)]
     given = np.zeros(size)
     for mask, weight in pairs:
         given += 0 if mask is None or not weight else mask

@@ -119,7 +119,8 @@ def mixed(styles: list[tuple[Parts, float]]) -> Parts:
     if len(styles) == 1:
         return styles[0][0]
     total: Parts = {}
+    weights = sum(weight for _, weight in styles)
     for parts, weight in styles:
-        fraction = weight / parts["positions"]
+        fraction = weight / weights / parts["positions"]
         total = add(total, {name: part * fraction for name, part in parts.items()})
     return total
