@@ -49,6 +49,16 @@ CONTROLS = {
     "luminance": ("--set", "color=content_luminance"),
     "match": ("--set", "color=content_match"),
     "palette": ("--set", "palette=examples/style/rhone.jpg"),
+    "sky": (
+        *("--content", "examples/content/rocket.jpg", "--set"),
+        "styles=[{path: examples/style/swirls.jpg, mask: runs/sky.png}, "
+        "{path: examples/style/composition_vii.jpg}]",
+    ),
+    "strokes": (
+        *("--content", "examples/content/astronaut.png", "--set"),
+        "styles=[{path: examples/style/composition_vii.jpg, color: 0}, "
+        "{path: examples/style/rhone.jpg, strokes: 0}]",
+    ),
     "photorealism": ("--config", "configs/photorealistic.yaml"),
 }
 SCRIPTS = {

@@ -8,14 +8,17 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import CONTENT, ROOT, STYLE
 from tiled_runs import run
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.context import Context
 from tfstyle.engine.inputs import Inputs
+from tfstyle.engine.kept import to_tensor
 from tfstyle.engine.plan import Plan
 from tfstyle.engine.schedule import Scale
+from tfstyle.engine.start import noise
+from tfstyle.images import load_image, resize
 from tfstyle.objective.tiled import Tiled
 from tfstyle.objective.whole import Whole
 
@@ -122,3 +125,37 @@ def test_the_plan_decides(photo, painting, tiny_kept):
     assert isinstance(tiled, Tiled)
     assert tiled.size == 16
     assert isinstance(whole, Whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["gram", "nearest"])
+def test_masks_in_tiles_are_those_of_the_whole(real_kept, loss):
+    """At 512 px, with a border between styles, a part of one, and a kept face."""
+    photo, painting = (resize(load_image(each), 342, 512) for each in (CONTENT, STYLE))
+    top, face = np.zeros((2, 60, 80, 1), np.float32)
+    top[:31], face[20:40, 30:60] = 1, 1
+    inputs = Inputs(
+        photo,
+        [painting, painting[::-1]],
+        mask=face,
+        style_masks=[top, None],
+        source_masks=[None, top],
+    )
+    config = StyleConfig().with_overrides(
+        {
+            "styles": [{"mask": "top.png"}, {"style_mask": "top.png"}],
+            "keep.mask": "face.png",
+            "objective.style_loss": loss,
+            "precision": "float32",
+        }
+    )
+    context, scale = Context(config, inputs, "float32"), Scale(512, 1, 1)
+    image = to_tensor(noise(342, 512, seed=1))
+    found = []
+    for tile in (None, 192):
+        plan = Plan(tile, config.optimizer, True, 1.0)
+        objective = real_kept.objective(context, scale, plan)
+        found.append([each.numpy() for each in objective.value_and_gradient(image)])
+    (losses, gradient), (others, other) = found
+    np.testing.assert_allclose(losses, others, rtol=1e-5)
+    assert np.linalg.norm(gradient - other) < 1e-5 * np.linalg.norm(gradient)
