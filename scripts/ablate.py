@@ -18,6 +18,7 @@ from absl import flags
 
 from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import output_folder, overrides_from_flags
+from tfstyle.cli.placing import place_from_flags
 from tfstyle.config.loading import parse_override
 from tfstyle.studies.grid import report, run_study
 from tfstyle.studies.study import load_study
@@ -34,7 +35,7 @@ def main() -> int:
     axes = {"columns": axis(FLAGS.columns), "rows": axis(FLAGS.rows)}
     study = load_study(FLAGS.config, overrides_from_flags(), axes)
     folder = output_folder(f"runs/{Path(FLAGS.config).stem}")
-    return report(run_study(study, folder), complain)
+    return report(run_study(study, folder, place_from_flags(folder)), complain)
 
 
 def axis(text: str | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from absl import flags
 
 from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import output_folder, overrides_from_flags
+from tfstyle.cli.placing import place_from_flags
 from tfstyle.config import StyleConfig, load_config
 from tfstyle.studies.grid import report, run_study
 from tfstyle.studies.study import Cell, Study, folder_name
@@ -46,7 +47,8 @@ def main() -> int:
         )
     ]
     study = Study("", [*pairs], [*recipes], cells, None)
-    return report(run_study(study, output_folder("runs/compare")), complain)
+    folder = output_folder("runs/compare")
+    return report(run_study(study, folder, place_from_flags(folder)), complain)
 
 
 def paths(pair: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from absl import flags
 
 from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import config_from_flags, output_folder
+from tfstyle.cli.placing import place_from_flags
 from tfstyle.images import check_film
 from tfstyle.studies.grid import report, run_study
 from tfstyle.studies.strength import strength_study, write_strength_film
@@ -45,7 +46,7 @@ def main() -> int:
     config = config_from_flags()
     study = strength_study(config, strengths(FLAGS.strengths), FLAGS.steps)
     folder = output_folder("runs/strength")
-    result = run_study(study, folder)
+    result = run_study(study, folder, place_from_flags(folder))
     code = report(result, complain)
     if FLAGS.film and code == 0:
         film = folder / f"film.{FLAGS.film}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from absl import flags
 
+from tfstyle.cli.options import content_from_flags
 from tfstyle.config import StyleConfig
 from tfstyle.config.loading import load_config
 
@@ -13,7 +14,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 def recipe(name: str, **overrides: Any) -> StyleConfig:
     """Return configs/NAME.yaml, with --content and --style if they are given."""
-    if content := flags.FLAGS.content:
+    if content := content_from_flags():
         overrides["content.path"] = content
     if style := flags.FLAGS.style:
         overrides["styles"] = [{"path": style}]

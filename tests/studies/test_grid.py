@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import signal
 
@@ -13,9 +14,11 @@ from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
 from tfstyle.errors import RunError
 from tfstyle.images import load_image, save_image
+from tfstyle.jobs import perform as runs
+from tfstyle.jobs.progress import JobProgress
 from tfstyle.runs import job
 from tfstyle.runs.inputs import load_inputs
-from tfstyle.studies import grid, judging, measures, overview, runs
+from tfstyle.studies import grid, judging, measures, overview
 from tfstyle.studies.gram_matrices import distances, draw_gram_matrices, heat_map
 from tfstyle.studies.measures import distances as measured_distances
 from tfstyle.studies.measures import psnr
@@ -82,6 +85,12 @@ def ran(monkeypatch):
 
     monkeypatch.setattr(runs, "run_job", spy)
     return ran
+
+
+def load_all(study):
+    """The pictures of all cells, each file read once."""
+    load = functools.cache(load_image)
+    return [load_inputs(cell.config, load) for cell in study.cells]
 
 
 def results(folder):
@@ -172,7 +181,7 @@ class TestStudyFile:
         assert len(grids) >= 8
         for path in grids:
             study = load_study(path)
-            for inputs in grid.load_all(study):
+            for inputs in load_all(study):
                 assert inputs.content.ndim == 3
             folders = [cell.folder for cell in study.cells]
             assert (
@@ -234,19 +243,19 @@ class TestRunning:
         assert len(ran) == 4
 
     def test_an_interrupted_study_goes_on(self, study, desk, ran, monkeypatch):
-        watch = grid.StudyProgress.watch
+        watch = JobProgress.step
 
         def stop_in_the_second_cell(self, step):
             watch(self, step)
             if len(ran) == 2 and step.step == 1:
                 signal.raise_signal(signal.SIGINT)
 
-        monkeypatch.setattr(grid.StudyProgress, "watch", stop_in_the_second_cell)
+        monkeypatch.setattr(JobProgress, "step", stop_in_the_second_cell)
         code, (line,) = run_and_report(study, desk / "out")
         assert code == 130
         assert line == f"interrupted; the same command goes on from {desk / 'out'}"
         assert len(results(desk / "out")) == 1
-        monkeypatch.setattr(grid.StudyProgress, "watch", watch)
+        monkeypatch.setattr(JobProgress, "step", watch)
         ran.clear()
         assert grid.run_study(study, desk / "out").code == 0
         assert ran == [cell.folder for cell in study.cells[1:]]
@@ -317,36 +326,32 @@ class TestRunning:
         folder, cell = desk / "out", study.cells[0]
         pictures = load_inputs(cell.config)
         job.run_job(cell.config, pictures, folder)
-        limited = dataclasses.replace(
-            cell, config=cell.config.with_overrides({"memory.limit_gib": 0.01})
-        )
-        kept = grid_kept()
-        done = CellOutcome(limited, "finished")
-        outcome = grid.measured(done, pictures, folder, kept)
-        assert outcome.measures.keys() == {"psnr", "stroke_size", *judging.MEASURES}
-        assert "but the run may take 0.0 GiB" in outcome.error
+        limited = cell.config.with_overrides({"memory.limit_gib": 0.01})
+        found, lacking = grid.measured(limited, pictures, folder, grid_kept())
+        assert found.keys() == {"psnr", "stroke_size", *judging.MEASURES}
+        assert "but the run may take 0.0 GiB" in lacking
 
     def test_further_losses_stand_behind_the_first(self, study, desk, monkeypatch):
-        run = grid.run_or_keep
+        run = runs.run_or_keep
 
         def with_another(*arguments):
             record = run(*arguments)
             return {**record, "losses": {**record["losses"], "temporal": 0.5}}
 
-        monkeypatch.setattr(grid, "run_or_keep", with_another)
+        monkeypatch.setattr(runs, "run_or_keep", with_another)
         grid.run_study(study, desk / "out")
         names = ",".join(results(desk / "out")[0])
         assert "total,content,style,variation,temporal,psnr,content_distance" in names
         assert names.endswith("stopped,error")
 
     def test_all_cells_share_what_is_kept(self, study, desk, monkeypatch):
-        seen, run = set(), grid.run_or_keep
+        seen, run = set(), runs.run_or_keep
 
-        def spy(config, inputs, folder, observers, kept):
+        def spy(config, inputs, folder, observers, kept, metadata):
             seen.add(kept)
-            return run(config, inputs, folder, observers, kept)
+            return run(config, inputs, folder, observers, kept, metadata)
 
-        monkeypatch.setattr(grid, "run_or_keep", spy)
+        monkeypatch.setattr(runs, "run_or_keep", spy)
         grid.run_study(study, desk / "out")
         assert len(seen) == 1
         assert None not in seen
@@ -370,8 +375,9 @@ class TestRunning:
     def test_there_is_one_progress_for_all(self, study, desk, capsys):
         grid.run_study(study, desk / "out")
         lines = capsys.readouterr().err.splitlines()
-        assert lines[0].startswith("  0% cell 1/4 (the photo style_weight 5): step 0")
-        assert lines[-1].startswith("100% cell 4/4 (white noise style_weight 20.5)")
+        first, *_, last = (cell.folder for cell in study.cells)
+        assert lines[0].startswith(f"  0% 0 of 4 done, {first}: step 0")
+        assert lines[-1].startswith(f"100% 3 of 4 done, {last}: step 2")
 
 
 def run_and_report(study, folder):
@@ -417,7 +423,7 @@ class TestOverview:
 
     def cells(self, desk, columns):
         study = load_study("base.yaml", axes={"columns": columns})
-        return study.cells, grid.load_all(study)
+        return study.cells, load_all(study)
 
     def test_all_cells_of_a_row_are_made_of_the_same(self, desk):
         cells, inputs = self.cells(desk, {"objective.style_weight": [1, 2]})
@@ -439,7 +445,7 @@ class TestOverview:
             "columns: {seed: [1, 2]}"
         )
         study = load_study("study.yaml")
-        found = overview.sources(study.cells, grid.load_all(study)[0])
+        found = overview.sources(study.cells, load_all(study)[0])
         assert list(found) == ["content"]
 
     def test_a_picture_stands_in_front_of_the_first_of_its_rows(self, photo, painting):

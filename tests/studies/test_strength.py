@@ -6,7 +6,8 @@ from small_runs import TWO_SCALES, make_config
 
 from tfstyle.config import load_config
 from tfstyle.images import save_image
-from tfstyle.studies.grid import run_study, running_order
+from tfstyle.jobs import perform
+from tfstyle.studies.grid import run_study
 from tfstyle.studies.strength import FADE, strength_study, write_strength_film
 
 
@@ -25,8 +26,6 @@ def test_the_middle_runs_first_and_the_others_outward(config):
     study = strength_study(config, [4, 0.1, 1, 0.5, 2], steps=3)
     labels = ["0.1", "0.5", "1", "2", "4"]
     assert study.columns == labels
-    order = [study.columns[place] for place in running_order(study.cells)]
-    assert order == ["1", "0.5", "2", "0.1", "4"]
     folders = {cell.folder: cell.column for cell in study.cells}
     after = [folders.get(cell.after) for cell in study.cells]
     assert after == ["0.5", "1", None, "1", "2"]
@@ -65,12 +64,10 @@ def test_each_starts_from_the_result_before(config, tmp_path, tiny_vgg19):
 def test_run_again_all_are_kept_until_the_first_changes(
     config, tmp_path, tiny_vgg19, monkeypatch
 ):
-    from tfstyle.studies import runs
-
     count = []
-    whole = runs.run_job
+    whole = perform.run_job
     monkeypatch.setattr(
-        runs, "run_job", lambda *a, **k: count.append(a[2].name) or whole(*a, **k)
+        perform, "run_job", lambda *a, **k: count.append(a[2].name) or whole(*a, **k)
     )
     for seed, expected in ((0, 3), (0, 0), (1, 3)):
         count.clear()
@@ -82,16 +79,14 @@ def test_run_again_all_are_kept_until_the_first_changes(
 def test_what_starts_from_a_failed_one_fails_too(
     config, tmp_path, tiny_vgg19, monkeypatch
 ):
-    from tfstyle.studies import grid
-
-    whole = grid.run_or_keep
+    whole = perform.run_or_keep
 
     def failing(config, inputs, folder, *rest):
         if folder.name.endswith("strength_2"):
             raise ValueError("no memory")
         return whole(config, inputs, folder, *rest)
 
-    monkeypatch.setattr(grid, "run_or_keep", failing)
+    monkeypatch.setattr(perform, "run_or_keep", failing)
     study = strength_study(config, [0.5, 1, 2, 4], 1)
     result = run_study(study, tmp_path / "out")
     errors = [each.error for each in result.outcomes]
@@ -103,12 +98,10 @@ def test_what_starts_from_a_failed_one_fails_too(
 
 
 def test_if_all_fail_the_sheet_says_why(config, tmp_path, tiny_vgg19, monkeypatch):
-    from tfstyle.studies import grid
-
     def failing(*_):
         raise ValueError("no memory")
 
-    monkeypatch.setattr(grid, "run_or_keep", failing)
+    monkeypatch.setattr(perform, "run_or_keep", failing)
     result = run_study(strength_study(config, [0.5, 1], 1), tmp_path / "deep" / "out")
     assert result.sheet.is_file()
     assert (tmp_path / "deep" / "out" / "results.csv").is_file()

@@ -23,7 +23,7 @@ class _Pixels(flags.IntegerParser):
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "YAML file with the options.")
-flags.DEFINE_string("content", None, "Content image, whose arrangement is kept.")
+flags.DEFINE_multi_string("content", None, "Content image, whose arrangement is kept.")
 flags.DEFINE_multi_string("style", [], "Style image; repeatable.")
 flags.DEFINE(_Pixels(), "size", None, "Long side of the result, in pixels.")
 flags.DEFINE_string("output", None, "Folder for the results; by default runs/CONFIG.")
@@ -45,6 +45,22 @@ def config_from_flags() -> "StyleConfig":
     return config.with_overrides(overrides_from_flags())
 
 
+def content_from_flags() -> str | None:
+    """Return the content image that --content names.
+
+    Raises:
+        ValueError: if there are several.
+    """
+    given = FLAGS.content or [None]
+    if len(given) > 1:
+        raise ValueError(
+            f"--content is there {len(given)} times, and a run has one content image; "
+            "for many of them: python -m tfstyle.batch --contents 'photos/*.jpg'"
+        )
+    content: str | None = given[0]
+    return content
+
+
 def overrides_from_flags() -> dict[str, Any]:
     """Return what --set, --content, --style and --size change, by dotted key.
 
@@ -58,7 +74,7 @@ def overrides_from_flags() -> dict[str, Any]:
 
     overrides = dict(parse_override(text) for text in FLAGS.set)
     for flag, key, value in (
-        ("content", "content.path", FLAGS.content),
+        ("content", "content.path", content_from_flags()),
         ("style", "styles", [{"path": path} for path in FLAGS.style] or None),
         ("size", "size", FLAGS.size),
     ):

@@ -37,6 +37,9 @@ from tfstyle.system.replicas import all_replicas
 from tfstyle.vgg.extractor import cut, pretrained
 from tfstyle.vgg.weights import identity
 
+Store = Callable[[Any, Callable[[], Any]], Any]
+"""From a key, and what measures it, to what was measured on a style image."""
+
 
 class Bounded:
     """Things by key, made when they are first needed.
@@ -77,13 +80,21 @@ class Kept:
         networks: with all their weights, 80 MB each.
         graphs: traced, each for one size of picture and one set of terms.
         styles: images measured at one size, up to 6 MB each.
+        store: where these are kept for other processes as well; None for nowhere.
     """
 
-    def __init__(self, networks: int = 2, graphs: int = 8, styles: int = 16) -> None:
+    def __init__(
+        self,
+        networks: int = 2,
+        graphs: int = 8,
+        styles: int = 16,
+        store: Store | None = None,
+    ) -> None:
         self._pretrained = Bounded(networks)
         self._extractors = Bounded(graphs)
         self._graphs = Bounded(graphs)
         self._styles = Bounded(styles)
+        self._store = store or (lambda key, measure: measure())
 
     def network(
         self,
@@ -217,7 +228,11 @@ class Kept:
             )
 
         key = *key, kinds_of(terms), *_style_key(scaled, index), turn
-        found = self._styles.get(key, measure) if terms else []
+
+        def find() -> Any:
+            return self._store(key, measure)
+
+        found = self._styles.get(key, find) if terms else []
         parts = dict(zip(terms, found, strict=True))
         return [
             (parts[term], weights[term]) if term in parts else None

@@ -8,11 +8,11 @@ from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.schedule import schedule
 from tfstyle.engine.state import Step
 from tfstyle.images import load_image, save_image
+from tfstyle.jobs.perform import is_done, run_or_resume
 from tfstyle.runs.folder import LOG, film_name
 from tfstyle.runs.frames import Frames, frame_files, remove_frames
 from tfstyle.runs.observers import Observer, read_log
 from tfstyle.runs.progress import Progress
-from tfstyle.studies.runs import is_done, run_or_resume
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 

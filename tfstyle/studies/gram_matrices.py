@@ -11,7 +11,7 @@ from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.scaled import ScaledInputs
 from tfstyle.engine.schedule import Scale
 from tfstyle.images import Picture, save_image
-from tfstyle.studies.runs import load_result, run_or_keep
+from tfstyle.jobs.perform import load_result, run_or_keep
 from tfstyle.studies.sheet import Tile, contact_sheet
 from tfstyle.studies.table import write_table
 from tfstyle.system.devices import prepared

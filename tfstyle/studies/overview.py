@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tfstyle.engine.inputs import Inputs
 from tfstyle.images import Picture
+from tfstyle.jobs.perform import load_result
 from tfstyle.studies.outcome import CellOutcome
-from tfstyle.studies.runs import load_result
 from tfstyle.studies.sheet import Tile, contact_sheet, thumbnail
 from tfstyle.studies.study import Cell, Study
 from tfstyle.studies.table import union

@@ -10,7 +10,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.config.types import Weights
 from tfstyle.engine.schedule import schedule
 from tfstyle.images import save_film, to_uint8
-from tfstyle.studies.runs import load_result
+from tfstyle.jobs.perform import load_result
 from tfstyle.studies.study import Cell, Study, folder_name
 
 FADE = 12  # frames from one picture to the next, at 20 a second

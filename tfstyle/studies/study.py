@@ -25,6 +25,7 @@ from pydantic import Field, ValidationError
 from tfstyle.config import Section, StyleConfig, load_config, locate, locate_paths
 from tfstyle.config.messages import explain, short
 from tfstyle.config.yaml_file import read_yaml
+from tfstyle.jobs.job import Job
 
 Overrides = Mapping[str, Any]
 """Dotted keys of a `StyleConfig` and their values."""
@@ -68,6 +69,11 @@ class Cell:
     after: str | None = None  # run directory of the cell whose result it starts from
 
     @property
+    def job(self) -> Job:
+        """What is to be run."""
+        return Job(self.folder, self.config, self.after)
+
+    @property
     def title(self) -> str:
         """Its labels, in one line."""
         return f"{self.row} {self.column}".strip()
@@ -82,6 +88,8 @@ class Study:
     columns: Sequence[str]
     cells: Sequence[Cell]  # row by row
     caption: Measure | None
+    measured: bool = True  # each result, by the measures of results.csv
+    checked: bool = True  # a picture that cannot be used fails all before they begin
 
 
 def load_study(

@@ -13,16 +13,35 @@ FRACTION = 0.8  # of the memory that is there for a run; the rest is for other p
 GROUP = Path("/sys/fs/cgroup")  # this process' control group, as in a container
 
 
+LIMIT = "TFSTYLE_MEMORY_GIB"
+"""Variable with what a process may take, where several divide the memory."""
+
+
 def memory_limit_gib(limit_gib: float | None = None) -> float:
     """Return what this process may take, in GiB: `limit_gib`, or 80 % of what is there.
 
     That is what is free on the GPU that has least, else on the machine, and what this
-    process holds already.
+    process holds already; or what the variable `LIMIT` says.
     """
     if limit_gib is not None:
         return limit_gib
+    with contextlib.suppress(ValueError):
+        return float(os.environ.get(LIMIT, ""))
     gpu = _gpu_gib()
-    return FRACTION * (_free_gib() + _held_gib() if gpu is None else gpu)
+    return machine_limit_gib() if gpu is None else FRACTION * gpu
+
+
+def machine_limit_gib() -> float:
+    """Return 80 % of the machine's memory that is free, or held by this process."""
+    return FRACTION * (_free_gib() + _held_gib())
+
+
+def graphics_cards() -> list[str]:
+    """Return the NVIDIA GPUs that this process may use, as CUDA calls them."""
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if asked is None:
+        return [card.number for card in _cards()]
+    return [each.strip() for each in asked.split(",") if each.strip() not in ("", "-1")]
 
 
 def peak_memory_gib() -> float:
