@@ -39,7 +39,6 @@ CUP = "runs/cup.png", "coffee.png", "0.1,0,0.84,0.98", "8"
 SKY = "--picture", "examples/content/rocket.jpg", "--clusters", "6", "--pick", "1,2"
 FACE = "runs/face.png", "astronaut.png", "0.3,0.02,0.58,0.36", "12"
 CONTROLS = {
-    "plain": (),
     "regions": (
         *("--content", "examples/content/coffee.png", "--set"),
         "styles=[{path: examples/style/composition_vii.jpg, mask: runs/cup.png}, "
@@ -70,7 +69,7 @@ SHEETS = {
     "direction": ("scripts/ablate.py", "--config", "configs/studies/direction.yaml"),
     "strength": ("scripts/strength.py", "--size", "320", "--film", "webp"),
 }
-SHEET = 1600  # pixels, at most
+SHEET = 1280  # pixels, at most
 SCRIPTS = {
     "feature_maps": ["feature_maps.py"],
     "content_reconstruction": ["reconstruct.py", "--of", "content"],

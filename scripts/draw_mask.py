@@ -58,6 +58,7 @@ def main() -> int:
     kind, output = kind_asked(), path_of("output", "mask.png")
     check(kind, output)
     picked = picks()
+    output.parent.mkdir(parents=True, exist_ok=True)
     picture = load_image(FLAGS.picture)
     if kind == "clusters":
         mask = of_clusters(picture, picked, output.parent / SHEET)
@@ -100,11 +101,13 @@ def check(kind: str, output: Path) -> None:
             f"--output {output} is where the parts are drawn with their numbers; "
             "choose another name, such as mask.png"
         )
-    if output.absolute() == Path(FLAGS.picture).absolute():
-        raise ValueError(
-            f"--output {output} is the picture itself; choose another name, such as "
-            "mask.png"
-        )
+    written = [output, *([output.with_name(SHEET)] if kind == "clusters" else [])]
+    for path in written:
+        if path.resolve() == Path(FLAGS.picture).resolve():
+            raise ValueError(
+                f"the picture {FLAGS.picture} would be overwritten by {path}; choose "
+                "another --output, such as masks/mask.png"
+            )
     if not FLAGS.feather <= MOST_FEATHER:  # NaN is not either
         raise ValueError(
             f"--feather {FLAGS.feather:g}: give 0 to {MOST_FEATHER} pixels"
@@ -170,7 +173,7 @@ def rgb(text: str) -> list[float]:
     """Return a color written as #rrggbb, each part in [0, 1]."""
     digits = text.removeprefix("#")
     try:
-        if len(digits) != 6:
+        if len(digits) != 6 or not digits.isalnum():  # int() takes "+1"
             raise ValueError
         return [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     except ValueError:

@@ -53,7 +53,7 @@ def words(line: str) -> list[str]:
         ValueError: for a quote that does not end.
     """
     try:
-        return shlex.split(line)
+        return shlex.split(line.replace("\\\n", " "))  # as lines are broken in a shell
     except ValueError as error:
         raise ValueError(
             f"--line cannot be read ({error}); quote paths as in a shell"

@@ -261,7 +261,7 @@ os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 def plain():
     name, keys, *rest = np.random.get_state()
     return {
-        "variables": dict(os.environ),
+        "variables": {**os.environ, "LD_LIBRARY_PATH": ""},  # OpenCV's, if it is there
         "random": random.getstate(),
         "numpy": (name, keys.tolist(), rest),
         "signals": [signal.getsignal(number) for number in signal.valid_signals()],

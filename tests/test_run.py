@@ -273,11 +273,12 @@ class TestDryRun:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             done = tfstyle(*TINY, *limit)
+            larger = tfstyle(*TINY, "--size", "9999", *limit[2:])
         assert done.code == 0
         assert "leave room only for tiles" in done.err
-        done = tfstyle(*TINY, "--size", "9999", *limit[2:])
-        assert done.code == 2
-        assert "9999 x 6718 pixels need about" in done.err
+        assert "painting.png is enlarged from 64 to 4096 pixels" in done.err
+        assert larger.code == 2
+        assert "9999 x 6718 pixels need about" in larger.err
 
     def test_finds_the_same_mistakes(self, tfstyle, desk):
         before = tree(desk)
@@ -305,12 +306,20 @@ class TestMistakes:
             (["--config", "broken.yaml"], "broken.yaml is not valid YAML"),
             (["--config", "photo.png"], "photo.png cannot be read: it is not UTF-8"),
             (["--config", "folder"], "folder cannot be read: Is a directory"),
-            ([*TINY, "--content", "missing.png"], "missing.png: No such file"),
+            (
+                [*TINY, "--content", "painting.png"],
+                "--content is there 2 times, and a run has one content image; for many "
+                "of them: python -m tfstyle.batch",
+            ),
+            (["--content", "missing.png", *TINY[2:]], "missing.png: No such file"),
             ([*TINY, "--style", "text.jpg"], "text.jpg"),
             ([*TINY, "--style", "empty.png"], "empty.png: it is empty"),
             ([*TINY, "--style", "folder"], "folder: Is a directory"),
-            ([*TINY, "--content", "dot.png"], "dot.png has 5 x 5 pixels"),
-            ([*TINY, "--content", "strip.png"], "24 x 1 pixels at the coarsest size"),
+            (["--content", "dot.png", *TINY[2:]], "dot.png has 5 x 5 pixels"),
+            (
+                ["--content", "strip.png", *TINY[2:]],
+                "24 x 1 pixels at the coarsest size",
+            ),
             ([*TINY, "--set", "init=missing.png"], "missing.png: No such file"),
             ([*TINY, "--set", "extractor.weights=missing.h5"], "weights missing.h5"),
             ([*TINY, "--size", "8"], "size is 8: it should be greater"),
@@ -324,7 +333,7 @@ class TestMistakes:
             ([*TINY, "--set", "seed"], "write --set key=value"),
             ([*TINY, "--set", "sede=3"], "did you mean seed?"),
             ([*TINY, "--set", "seed=many"], "seed is 'many': a number is needed"),
-            ([*TINY, "--set", "styles.0.scale=2"], "set the whole list"),
+            ([*TINY, "--set", "styles.1.scale=2"], "set the whole list"),
             ([*TINY, "--set", "objective.tv_weight=nan"], "should be a finite number"),
             ([*TINY, "--outptu", "run"], "Did you mean: output"),
             ([*TINY, "--iterations=9"], "Unknown command line flag 'iterations'"),
@@ -342,11 +351,14 @@ class TestMistakes:
             ),
             ([*TINY, "--set", "styles=[]"], "--style and --set styles=..."),
             (
-                [*TINY, "--content", ""],
+                ["--content", "", *TINY[2:]],
                 "content.path is '': no file can have this name",
             ),
             ([*TINY, "--style", "a\0b"], "no file can have this name; give a path"),
-            ([*TINY, "--content", "\ud800"], "no file can have this name; give a path"),
+            (
+                ["--content", "\ud800", *TINY[2:]],
+                "no file can have this name; give a path",
+            ),
             ([*TINY, "--style", "x" * 5000], "File name too long"),
             ([*TINY, "--config", "x" * 5000], "cannot be read: File name too long"),
             ([*TINY, "--config", "a\0b"], "cannot be read: embedded null byte"),

@@ -209,5 +209,18 @@ class TestStrokesAlone:
 
     def test_what_is_measured_of_it_depends_on_the_others(self, coloring):
         keys = [coloring(styles=[{"weight": w}, {"color": 0.5}]).key for w in (1, 2)]
-        assert keys[0] != keys[1]
+        keys += [
+            coloring(styles=[{}, {"color": 0.5}], color_strength=c).key
+            for c in (0.5, 1)
+        ]
+        assert len(set(keys)) == len(keys) - 1  # the first is the last
         assert coloring(styles=[{}, {"strokes": 0}]).key == ()
+
+
+def test_a_palette_is_that_of_the_part_that_is_taken(photo, painting):
+    part = np.zeros((*painting.shape[:2], 1), np.float32)
+    part[: len(part) // 3] = 1
+    config = make_config(TINY, {"palette": "a.png"})
+    inputs = Inputs(photo, [painting], palette=photo, source_masks=[part])
+    style = choose_coloring(config, inputs).style(0, painting)
+    assert_colors_of(style[: len(part) // 3], photo)

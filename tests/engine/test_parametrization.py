@@ -9,8 +9,8 @@ from tfstyle.api import transfer
 from tfstyle.engine.context import Context
 from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.parametrization import (
-    Kept,
     Luminance,
+    Masked,
     Photorealistic,
     Pixels,
     make_parametrization,
@@ -62,8 +62,8 @@ class TestKinds:
     def test_are_what_the_config_asks_for(self, make):
         assert isinstance(make("pixels"), Pixels)
         assert isinstance(make("luminance"), Luminance)
-        assert isinstance(make("keep"), Kept)
-        assert isinstance(make("both"), Kept)
+        assert isinstance(make("keep"), Masked)
+        assert isinstance(make("both"), Masked)
         assert isinstance(make("photorealism"), Photorealistic)
         assert isinstance(make("all"), Photorealistic)
 
@@ -272,7 +272,7 @@ def last(config, inputs):
 
 def test_a_soft_edge_is_a_mixture(photo, painting):
     half = np.full((43, 64, 1), 0.5, np.float32)
-    kept = Kept(Pixels(), half, photo)
+    kept = Masked(Pixels(), half, photo)
     x = np.random.default_rng(0).random((1, 43, 64, 3), np.float32)
     expected = (photo + x[0]) / 2
     np.testing.assert_allclose(kept.image(tf.constant(x)), expected, atol=1e-6)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_runs import TINY, make_config, make_inputs, run
 
+from tfstyle.engine.context import Context
 from tfstyle.engine.inputs import Inputs
 from tfstyle.engine.kept import Kept
 from tfstyle.engine.scaled import ScaledInputs
@@ -85,3 +86,21 @@ class TestColorAndStrokes:
         styles = [painting, np.ascontiguousarray(photo[::-1])]
         found = result(styles, [{}, {"color": 0, "strokes": 0}])
         np.testing.assert_array_equal(found, result(styles[:1], [{}]))
+
+    def test_a_region_may_have_color_alone(self, tiny_vgg19, photo, painting):
+        mask = np.zeros((*photo.shape[:2], 1), np.float32)
+        mask[:, :30] = 1
+        config = make_config(TINY, PLAIN, styles=2).with_overrides(
+            {"styles": [{"mask": "a.png", "strokes": 0}, {}]}
+        )
+        inputs = Inputs(photo, [painting, painting[::-1]], style_masks=[mask, None])
+        (*_, (step, _, _)) = run(config, inputs, Kept())
+        assert np.isfinite(step.losses["total"])
+        context = Context(config, inputs, "float32")
+        scale = context.scales[0]
+        found = Kept().objective(context, scale, context.plan(scale)).style_terms
+        assert [(term.layer, term.region) for term in found] == [
+            ("block1_conv1", 0),
+            ("block1_conv1", 1),
+            ("block2_conv1", 1),
+        ]

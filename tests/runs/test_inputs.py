@@ -33,21 +33,21 @@ class TestLoadInputs:
             **{
                 "content.path": picture("content.png", 30, 40),
                 "styles": [
-                    {"path": picture("a.png", 20, 50)},
-                    {"path": picture("b.png", 33, 22)},
+                    {"path": picture("a.png", 20, 60)},
+                    {"path": picture("b.png", 60, 22)},
                 ],
                 "init": picture("start.png", 9, 11),
             }
         )
         inputs = load_inputs(config)
         assert inputs.content.shape == (30, 40, 3)
-        assert [style.shape for style in inputs.styles] == [(20, 50, 3), (33, 22, 3)]
+        assert [style.shape for style in inputs.styles] == [(20, 60, 3), (60, 22, 3)]
         assert inputs.start.shape == (9, 11, 3)
         np.testing.assert_allclose(inputs.content, noise(30, 40), atol=0.5 / 255)
 
     @pytest.mark.parametrize("init", ["content", "noise", "style"])
     def test_a_word_for_init_is_no_picture(self, picture, init):
-        path = picture("a.png", 40, 40)
+        path = picture("a.png", 60, 60)
         config = make_config(
             **{"content.path": path, "styles": [{"path": path}], "init": init}
         )

@@ -195,7 +195,7 @@ class TestScript:
         [
             ("clusters.png", "where the parts are drawn with their numbers"),
             ("Clusters.PNG", "where the parts are drawn with their numbers"),
-            ("photo.png", "is the picture itself"),
+            ("photo.png", "would be overwritten by"),
         ],
     )
     def test_no_other_picture_is_overwritten(self, draw, tmp_path, name, expected):

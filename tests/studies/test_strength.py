@@ -42,7 +42,19 @@ def test_strengths_are_factors_of_a_list_as_well(config):
 def test_others_take_few_steps_and_more_at_coarse_sizes(config):
     study = strength_study(config, [0.5, 1, 2], steps=3)
     steps = [cell.config.pyramid.steps for cell in study.cells]
-    assert steps == [[6, 3], [3, 4], [6, 3]]
+    assert steps == [[3, 3], [3, 4], [3, 3]]  # at most what there is at each size
+    long = config.with_overrides({"pyramid.steps": [90]})
+    assert strength_study(long, [1, 2], 3).cells[1].config.pyramid.steps == [6, 3]
+
+
+def test_the_first_is_nearest_to_one(config):
+    study = strength_study(config, [1, 100], steps=3)
+    assert [cell.after for cell in study.cells] == [None, study.cells[0].folder]
+
+
+def test_without_a_style_there_is_no_strength(config):
+    with pytest.raises(ValueError, match="all strengths are the same"):
+        strength_study(config.with_overrides({"objective.style_weight": 0}), [1, 2], 3)
 
 
 def test_each_starts_from_the_result_before(config, tmp_path, tiny_vgg19):

@@ -72,7 +72,8 @@ def overrides_from_flags() -> dict[str, Any]:
     """
     from tfstyle.config.loading import parse_override
 
-    overrides = dict(parse_override(text) for text in FLAGS.set)
+    sets = dict(parse_override(text) for text in FLAGS.set)
+    overrides: dict[str, Any] = {}
     for flag, key, value in (
         ("content", "content.path", content_from_flags()),
         ("style", "styles", [{"path": path} for path in FLAGS.style] or None),
@@ -80,10 +81,10 @@ def overrides_from_flags() -> dict[str, Any]:
     ):
         if value is None:
             continue
-        for other in overrides:
+        for other in sets:
             if key == other or key.startswith(f"{other}."):
                 raise ValueError(
                     f"--{flag} and --set {other}=... are both there; keep one"
                 )
         overrides[key] = value
-    return overrides
+    return {**overrides, **sets}  # --set styles.0.scale=2 is of the --style before it

@@ -12,10 +12,12 @@ from tfstyle.config.objective import (
     Objective,
 )
 from tfstyle.config.schema import (
+    SECTIONS,
     STARTS,
     Extractor,
     Optimizer,
     Pyramid,
+    Style,
     StyleConfig,
     picture_places,
 )
@@ -24,6 +26,7 @@ from tfstyle.config.types import Section
 
 __all__ = [
     "CONTENT_LOSSES",
+    "SECTIONS",
     "STARTS",
     "STYLE_LOSSES",
     "Extractor",
@@ -32,6 +35,7 @@ __all__ = [
     "Optimizer",
     "Pyramid",
     "Section",
+    "Style",
     "StyleConfig",
     "load_config",
     "locate",

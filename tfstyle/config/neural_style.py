@@ -118,8 +118,8 @@ def _layers(flags: Flags, flag: str) -> list[str]:
             # A convolution before its ReLU is a layer there; Keras has both in one.
             hint = f"; write {name.replace('conv', 'relu')}" * name.startswith("conv")
             raise ValueError(
-                f"-{flag} {name}: tfstyle has VGG19's relu1_1 to relu5_4 and pool1 to "
-                f"pool5{hint}"
+                f"-{flag} {name!r}: tfstyle has VGG19's relu1_1 to relu5_4 and "
+                f"pool1 to pool5{hint}"
             )
         found.append(ours)
     return found

@@ -146,7 +146,8 @@ def largest(weight: Weights) -> float:
     return max(weight) if isinstance(weight, list) else weight
 
 
-def _at(weight: Weights, index: int) -> float:
+def weight_at(weight: Weights, index: int) -> float:
+    """Return a weight at one size, from the coarsest."""
     if isinstance(weight, list):
         return weight[min(index, len(weight) - 1)]
     return weight
@@ -157,7 +158,7 @@ def _weights_at(section: Section, index: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in section:
         if key.endswith("weight"):
-            found[key] = _at(value, index)
+            found[key] = weight_at(value, index)
         elif key.endswith("layers"):
-            found[key] = {name: _at(each, index) for name, each in value.items()}
+            found[key] = {name: weight_at(each, index) for name, each in value.items()}
     return found

@@ -245,8 +245,8 @@ def _replace_in_list(
     if not (number.isdecimal() and int(number) < len(items)):
         which = f"0 to {len(items) - 1}" if items else "none yet"
         raise ValueError(
-            f"{short(number)} is no entry of a list; there is {which}: name one, as in "
-            "--set styles.0.scale=2, or set the whole list: 'styles=[{path: a.jpg}]'"
+            f"{short(number)} is no entry of a list; there is {which}: name one, or "
+            "set the whole list, as in --set 'styles=[{path: a.jpg}]'"
         )
     if keys and isinstance(items[int(number)], dict | list):
         _replace(items[int(number)], keys, value)

@@ -101,11 +101,13 @@ def _check_sizes(config: StyleConfig, inputs: Inputs) -> None:
 def _warn_of_enlarged(config: StyleConfig, inputs: Inputs) -> None:
     """Warn of style images that are looked at with more pixels than they have."""
     last = schedule(config.pyramid, config.size)[-1]
+    needed = config.objective.needs_style
     for style, picture in zip(config.styles, inputs.styles, strict=True):
         there, wanted = (
-            max(each) for each in (picture.shape, size_at(last, picture, style.scale))
+            max(each)
+            for each in (picture.shape[:2], size_at(last, picture, style.scale))
         )
-        if wanted > ENLARGED * there and config.objective.needs_style:
+        if style.weight and wanted > ENLARGED * there and needed:
             warnings.warn(
                 f"the style picture {style.path or ''} is enlarged from {there} to "
                 f"{wanted} pixels, so its strokes are blurred; use a larger file, or "
@@ -131,6 +133,6 @@ def _check_size(
         size = f"at size {scale.size}" if scale.index else "at the coarsest size"
         raise ValueError(
             f"the {name} is {width} x {height} pixels {size}, but {what} "
-            f"{needed} x {needed}; raise pyramid.min_size and size, crop the picture, "
-            "or use shallower layers"
+            f"{needed} x {needed}; raise pyramid.min_size and size, or a style's "
+            "scale or stroke, crop the picture, or use shallower layers"
         )

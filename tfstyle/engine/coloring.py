@@ -52,13 +52,16 @@ def _style(config: StyleConfig, inputs: Inputs) -> Coloring:
     """The content image gets the styles' colors, or all of them a palette's."""
     content = _toward_style(config, inputs, config.color_strength)
     if inputs.palette is None or config.palette is None:
-        shared = _shared(config, inputs)
-        own = [style.color for style in config.styles]
+        shared = _shared(config, inputs, config.color_strength)
+        own = [config.color_strength, *(style.color for style in config.styles)]
         seen = {k: v for k, v in inputs.checksums.items() if k.startswith("styles")}
         key = ("shared", *_tints(config), *own, *seen.values()) if shared else ()
         return Coloring(content, styles=shared, key=key)
     like, strength = [inputs.palette], config.color_strength
-    styles = [_mapped(color_map(each, like), strength) for each in inputs.styles]
+    styles = [
+        _mapped(color_map(each, like, within=part), strength)
+        for each, part in _taken(inputs)
+    ]
     key = ("palette", strength, inputs.checksums["palette"])
     return Coloring(content, styles=styles, key=key)
 
@@ -82,7 +85,7 @@ def _tints(config: StyleConfig) -> list[float]:
     return [style.weight * style.color for style in config.styles]
 
 
-def _shared(config: StyleConfig, inputs: Inputs) -> Sequence[Recolor]:
+def _shared(config: StyleConfig, inputs: Inputs, strength: float) -> Sequence[Recolor]:
     """Return what gives styles the colors of all, as far as their own are not wanted.
 
     Gram matrices of any layer hold colors, those of strokes too.
@@ -93,7 +96,7 @@ def _shared(config: StyleConfig, inputs: Inputs) -> Sequence[Recolor]:
     return [
         _mapped(
             color_map(each, like, tints, within=part, parts=parts),
-            (1 - style.color) * config.color_strength,
+            (1 - style.color) * strength,
         )
         for (each, part), style in zip(_taken(inputs), config.styles, strict=True)
     ]
@@ -102,7 +105,7 @@ def _shared(config: StyleConfig, inputs: Inputs) -> Sequence[Recolor]:
 def _by_region(config: StyleConfig, inputs: Inputs, strength: float) -> Recolor:
     """Return what gives each region of the content image the colors of its style."""
     masks, weights = inputs.style_masks, [style.weight for style in config.styles]
-    colored = Coloring(styles=_shared(config, inputs))
+    colored = Coloring(styles=_shared(config, inputs, strength))
     maps = []
     for i, (style, source) in enumerate(_taken(inputs)):
         like = [colored.style(i, style)]

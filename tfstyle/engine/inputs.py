@@ -48,10 +48,15 @@ class Inputs:
         ):
             named += [(name.format(i), each) for i, each in enumerate(pictures)]
         return {
-            name: hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()[:16]
-            for name, picture in named
-            if picture is not None
+            name: _checksum(picture) for name, picture in named if picture is not None
         }
+
+
+def _checksum(picture: FloatArray) -> str:
+    """Return that of the shape and the pixels."""
+    found = hashlib.sha256(repr(picture.shape).encode())
+    found.update(np.ascontiguousarray(picture).data)
+    return found.hexdigest()[:16]
 
 
 def size_at(scale: Scale, picture: Picture, factor: float = 1.0) -> tuple[int, int]:

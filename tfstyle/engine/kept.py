@@ -22,9 +22,11 @@ from tfstyle.objective.base import Objective, Observed
 from tfstyle.objective.groups import (
     Groups,
     compile_groups,
+    counts_for,
     kinds_of,
     layers_of,
     terms_of,
+    with_styles,
 )
 from tfstyle.objective.guides import Mask
 from tfstyle.objective.regions import make_guides
@@ -137,12 +139,10 @@ class Kept:
         """Return the objective of one size, with its targets measured."""
         scaled = scaled or context.scaled(scale)
         config, regions = context.config, scaled.regions
-        groups = compile_groups(
-            config.objective,
-            scale.index,
-            config.seed,
-            regions.fractions,
+        compiled = compile_groups(
+            config.objective, scale.index, config.seed, regions.fractions
         )
+        groups = with_styles(compiled, config.styles, regions.of_style)
         with drawing_nothing():
             objective = self._unaimed(context, scaled, plan, groups, on_tile)
         styles = self._measured_styles(context, scaled, plan, objective)
@@ -214,9 +214,7 @@ class Kept:
         """Return what those of the style terms observe that one style counts for."""
         style, region = scaled.config.styles[index], scaled.regions.of_style[index]
         weights = {
-            term: style.weight_at(str(term.layer))
-            for term in objective.style_terms
-            if term.region in (None, region)
+            term: counts_for(style, region, term) for term in objective.style_terms
         }
         terms = tuple(term for term, weight in weights.items() if weight)
 

@@ -33,7 +33,7 @@ class Parametrization(Protocol):
         """Return the picture to show and to save, (height, width, 3) in [0, 1]."""
 
     def start(self, picture: Picture) -> FloatArray:
-        """Return the x, without its first axis, whose picture is most like another."""
+        """Return an x, without its first axis, whose picture is about another one."""
 
 
 class Pixels:
@@ -81,7 +81,7 @@ class Luminance:
         return grey(picture)
 
 
-class Kept:
+class Masked:
     """k of the photograph and 1 - k of x, whatever x stands for.
 
     Args:
@@ -109,11 +109,11 @@ class Kept:
         return np.where(self._mask == 1, self._photo, picture)
 
     def start(self, picture: Picture) -> FloatArray:
-        rest = self._inner.start(picture) - self._kept.numpy()[0]
-        # Where nothing is free, any x will do.
-        x = rest / np.maximum(1 - self._mask, 1e-6)
-        inside: FloatArray = np.clip(x, 0, 1).astype(np.float32)
-        return inside
+        own = self._inner.start(picture)
+        x = (own - self._kept.numpy()[0]) / np.maximum(1 - self._mask, 1e-6)
+        # Where little is free, any x will do; photorealism looks at it beside that.
+        x = np.where(self._mask > 0.5, own, np.clip(x, 0, 1))
+        return np.asarray(x, np.float32)
 
     def _mixed(self, x: tf.Tensor) -> tf.Tensor:
         return self._kept + self._free * x
@@ -168,7 +168,7 @@ def make_parametrization(scaled: ScaledInputs) -> Parametrization:
     luminance = config.color == "content_luminance"
     made: Parametrization = Luminance(scaled.chroma) if luminance else Pixels()
     if scaled.mask is not None:
-        made = Kept(made, scaled.mask, scaled.photo)
+        made = Masked(made, scaled.mask, scaled.photo)
     if config.photorealism:
         made = Photorealistic(made, scaled.photo, config.photorealism)
     return made

@@ -78,7 +78,8 @@ def _written(measured: Measured) -> bytes:
 
 def _read(path: Path) -> list[Parts]:
     found: dict[int, dict[str, Any]] = {}
-    with np.load(path, allow_pickle=False) as file:
+    # From memory: of a damaged file NumPy leaves the handle open.
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
         for key in file.files:
             number, _, name = key.partition(".")
             array = file[key]

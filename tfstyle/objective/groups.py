@@ -7,6 +7,7 @@ count in the total as well. Layers of weight 0 have no term, and the network is 
 for them; the variation needs none, and is logged at any weight.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,42 @@ def _group(
         for region, part in parts
     )
     return Group(name, largest(weight), terms, "content" if of_content else "style")
+
+
+def with_styles(
+    groups: Groups,
+    styles: Sequence[config.Style],
+    of_style: Sequence[int | None],
+) -> Groups:
+    """Return the groups without terms that no style counts for.
+
+    In a region whose styles have no `strokes`, say, only their color is wanted.
+
+    Args:
+        groups: of one size.
+        styles: the config's.
+        of_style: the region of each of them.
+    """
+    pairs = [*zip(styles, of_style, strict=True)]
+    return tuple(
+        dataclasses.replace(
+            group,
+            terms=tuple(
+                term
+                for term in group.terms
+                if group.source == "content"
+                or any(counts_for(*pair, term) for pair in pairs)
+            ),
+        )
+        for group in groups
+    )
+
+
+def counts_for(style: config.Style, region: int | None, term: Term) -> float:
+    """Return the weight of a style, that goes to a region, for a term."""
+    if term.region not in (None, region):
+        return 0.0
+    return style.weight_at(str(term.layer))
 
 
 def terms_of(groups: Groups) -> list[Term]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tfstyle.config import STARTS, StyleConfig
+from tfstyle.config import SECTIONS, STARTS, Style, StyleConfig
 
 FREE = {"output", "memory.max_megapixels"}
 """What may change, as it has no part in what is computed."""
@@ -48,13 +48,29 @@ def check_unchanged(
 
 
 def _renewed(before: dict[str, Any]) -> dict[str, Any]:
-    """Return a config with today's keys for those of earlier versions."""
+    """Return a config with today's keys, as earlier versions had them."""
+    before = _completed(before, StyleConfig().model_dump())
+    styles = before.get("styles")
+    if isinstance(styles, list):
+        own = Style().model_dump()
+        before["styles"] = [
+            _completed(each, own) if isinstance(each, dict) else each for each in styles
+        ]
     content = before.get("content")
     if not isinstance(content, dict) or "recolor" not in content:
         return before
     since = {"color": "style", "color_strength": 1.0 if content["recolor"] else 0.0}
     content = {key: value for key, value in content.items() if key != "recolor"}
     return {**before, "content": content, **since}
+
+
+def _completed(data: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return data with the keys that were not there yet, at their defaults."""
+    found = {**defaults, **data}
+    for key in SECTIONS & data.keys() & defaults.keys():
+        if isinstance(data[key], dict):
+            found[key] = {**defaults[key], **data[key]}
+    return found
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -168,12 +168,11 @@ def measured(
     from tfstyle.studies.judging import judge
     from tfstyle.studies.measures import content_psnr, distances
 
-    image = load_result(folder)
-    measures = {
-        "psnr": content_psnr(config, inputs, image),
-        "stroke_size": stroke_size(image),
-    }
+    measures: dict[str, float] = {}
     try:
+        image = load_result(folder)
+        measures["psnr"] = content_psnr(config, inputs, image)
+        measures["stroke_size"] = stroke_size(image)
         measures |= judge(inputs, image, kept)
         measures |= distances(config, inputs, image, kept)
     except ValueError as reason:

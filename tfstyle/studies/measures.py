@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfstyle.config import Extractor, Optimizer, StyleConfig
+from tfstyle.config import Extractor, Optimizer, StyleConfig, with_stroke
 from tfstyle.config import Objective as Options
 from tfstyle.engine.context import choose_context
 from tfstyle.engine.inputs import Inputs, size_at
@@ -76,7 +76,8 @@ def measuring_config(config: StyleConfig, inputs: Inputs, scale: Scale) -> Style
         color_strength=0,
         extractor=Extractor(pooling="avg", padding="zeros"),
         size=config.size,
-        styles=config.styles,
+        styles=with_stroke(config).styles,
+        direction=config.direction,
         objective=measuring_options(inputs, scale),
         optimizer=Optimizer(name="adam"),  # in no use: the one that takes less memory
         precision="float32",

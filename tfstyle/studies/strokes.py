@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from tfstyle.images import Picture, grey
+from tfstyle.images import Picture, fit_size, grey, resize
 
+LONG_SIDE = 1024  # pixels at which it is measured, at most
 COARSE = 1 / 8  # of the long side: what is larger is the subject, not a stroke
 
 Values = npt.NDArray[np.float64]
@@ -21,14 +22,17 @@ def stroke_size(picture: Picture) -> float:
         picture: (height, width, 3), in [0, 1]; of a photograph's own edges, the fewer
             the better.
     """
-    light = grey(picture)[..., 0].astype(np.float64)
+    height, width, _ = picture.shape
+    size = fit_size(height, width, min(LONG_SIDE, max(height, width)))
+    light = grey(resize(picture, *size))[..., 0].astype(np.float64)
     fine = light - _blurred(light, COARSE * max(light.shape))
     correlation = _autocorrelation(fine - fine.mean())
     if not correlation[0] > 0:  # a flat picture
         return 0.0
     falling = correlation / correlation[0]
     end = np.argmax(falling <= 0) or len(falling)
-    return float(falling[:end].sum() - 0.5)  # the middle of the first is at 0
+    length = falling[:end].sum() - 0.5  # the middle of the first is at 0
+    return float(length * height / size[0])
 
 
 def _blurred(values: Values, sigma: float) -> Values:

@@ -137,7 +137,7 @@ def make_study(
     rows, columns = read_axes(file, flags)
     base = base.with_overrides(file.set).with_overrides(flags)
     cells = [
-        make_cell(number, row, column, base, path)
+        make_cell(number, row, column, base, path, flags)
         for number, (row, column) in enumerate(itertools.product(rows, columns))
     ]
     labels = [point.label for point in rows], [point.label for point in columns]
@@ -150,6 +150,7 @@ def make_cell(
     column: Point,
     base: StyleConfig,
     path: str | os.PathLike[str],
+    flags: Overrides,
 ) -> Cell:
     """Combine a row and a column into the cell of that number.
 
@@ -157,9 +158,11 @@ def make_cell(
         ValueError: if what they set is wrong; the message has their labels.
     """
     keys = {**row.keys, **column.keys}
+    # An axis over styles replaces them, with what flags said of each.
+    again = {key: flags[key] for key in flags if key.startswith("styles.")}
     folder = folder_name(number, row.label, column.label)
     try:
-        config = locate_paths(base.with_overrides(keys), path)
+        config = locate_paths(base.with_overrides({**keys, **again}), path)
     except ValueError as error:
         label = short(f"{row.label} {column.label}".strip())
         raise ValueError(f"{label}: {error}") from error
