@@ -23,6 +23,7 @@ from tfstyle.system.files import TEMPORARY, write_bytes
 from tfstyle.system.memory import LIMIT
 
 WAIT = 0.5  # seconds
+MARGIN = 1.25  # of memory: an estimate that just fits would change the plan
 RETRIES = 2  # of a job whose worker dies; Ray's own
 CONNECT = 5.0  # seconds for a node to answer
 Files = dict[str, bytes]
@@ -59,7 +60,7 @@ class OnRay:
 
     def submit(self, work: Work) -> None:
         gib = needed_gib(work.job.config, work.inputs)
-        memory = min(int(gib * 2**30), int(0.8 * self._largest))
+        memory = min(int(MARGIN * gib * 2**30), int(0.8 * self._largest))
         task = self._task.options(
             num_cpus=self._cpus,
             num_gpus=self._gpus,

@@ -6,6 +6,7 @@ it goes on: finished cells are kept, interrupted ones resumed, changed ones redo
 
 import functools
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tfstyle.engine.kept import Kept
 
 SHEET, TABLE = "sheet.png", "results.csv"
+WRITE_EVERY = 5.0  # seconds, the table
 MOST_DRAWN = 400  # cells of a sheet
 
 
@@ -63,16 +65,20 @@ def run_study(study: Study, folder: Path, place: Place | None = None) -> StudyRe
     jobs = [cell.job for cell in study.cells]
     runner = Runner(jobs, folder, place, measure, progress.look)
     outcomes: dict[str, CellOutcome] = {}
+    written = 0.0
     try:
         for done in runner:
             if done.stopped == "interrupted":
                 continue
             folder.mkdir(parents=True, exist_ok=True)  # a run that fails leaves none
             outcomes[done.name] = outcome_of(cells[done.name], done)
-            write_results(study, folder, outcomes)
+            if time.monotonic() - written > WRITE_EVERY:  # all of it: not for each job
+                write_results(study, folder, outcomes)
+                written = time.monotonic()
     finally:
         progress.close()
         if outcomes:
+            write_results(study, folder, outcomes)
             draw_sheet(study, folder, outcomes)
     found = in_order(study, outcomes)
     return StudyResult(found, folder / SHEET, interrupted=len(found) < len(cells))
