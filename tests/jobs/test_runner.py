@@ -9,7 +9,7 @@ from tfstyle.errors import RunError
 from tfstyle.images import save_image
 from tfstyle.jobs.job import Done, Job
 from tfstyle.jobs.perform import alone
-from tfstyle.jobs.runner import TRIES, Runner
+from tfstyle.jobs.runner import TRIES, Preparation, Runner
 
 
 class Fake:
@@ -61,7 +61,7 @@ def make(tmp_path, photo, painting):
             )
             for name in names
         ]
-        return Runner(jobs, tmp_path / "out", place)
+        return Runner(jobs, place, Preparation(tmp_path / "out"))
 
     return runner
 

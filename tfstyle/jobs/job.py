@@ -1,13 +1,14 @@
 """What a job is, what is sent to whoever makes it, and what comes back."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
-from tfstyle.images import Metadata
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,15 @@ A function that is known by its name, so that it can be sent.
 """
 
 
-@dataclass(frozen=True)
-class Work:
-    """A job with all that is needed to make it: no picture is read again."""
-
-    job: Job
-    inputs: Inputs
-    metadata: Metadata
-    folder: Path  # that holds the run directories, absolute
-    measure: Measure | None = None  # of its result
+class Task(Protocol):
+    """What is sent: it has all that is needed, and can be pickled."""
 
     @property
-    def run(self) -> Path:
-        """The run directory."""
-        return self.folder / self.job.name
+    def name(self) -> str:
+        """Of its job."""
+
+    def make(self) -> Done:
+        """Do it, in whatever process; what fails is told, not raised."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
 from tfstyle.errors import RunError
 from tfstyle.images import Metadata, Picture, load_image
-from tfstyle.jobs.job import Done, Work
+from tfstyle.jobs.job import Done, Job, Measure
 from tfstyle.runs.checkpoint import load_checkpoint
 from tfstyle.runs.folder import (
     CHECKPOINT,
@@ -35,6 +36,31 @@ if TYPE_CHECKING:
     from tfstyle.engine.kept import Kept
 
 STYLES = "style_targets"  # folder beside the run directories
+
+
+@dataclass(frozen=True)
+class Work:
+    """The job of a run with its pictures, so that none is read again."""
+
+    job: Job
+    inputs: Inputs
+    metadata: Metadata
+    folder: Path  # that holds the run directories, absolute
+    measure: Measure | None = None  # of its result
+
+    @property
+    def name(self) -> str:
+        """Of the job."""
+        return self.job.name
+
+    def make(self) -> Done:
+        """Make the run, with what all runs of this process have in common."""
+        return perform(self)
+
+    @property
+    def run(self) -> Path:
+        """The run directory."""
+        return self.folder / self.job.name
 
 
 def perform(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import psutil
 
 from tfstyle.engine.state import Step
-from tfstyle.jobs.job import Done, Work
-from tfstyle.jobs.perform import STYLES, make_kept, perform
+from tfstyle.jobs.job import Done, Task
+from tfstyle.jobs.perform import STYLES, Work, make_kept, perform
 from tfstyle.system.quiet import require_tensorflow
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Place(Protocol):
 
     slots: int  # how many may be handed out
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Task) -> None:
         """Begin a job."""
 
     def finished(self) -> list[Done | str]:
@@ -44,10 +44,10 @@ class Here:
     slots = 1
 
     def __init__(self, watch: Callable[[Step], object] | None = None) -> None:
-        self._watch, self._waiting = watch, list[Work]()
+        self._watch, self._waiting = watch, list[Task]()
         self._kept: Kept | None = None  # as long as this place
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Task) -> None:
         self._waiting.append(work)
 
     def finished(self) -> list[Done | str]:
@@ -59,12 +59,14 @@ class Here:
     def close(self) -> None:
         """Do nothing: nothing was started."""
 
-    def _perform(self, work: Work) -> Done:
+    def _perform(self, work: Task) -> Done:
+        if not isinstance(work, Work):
+            return work.make()
         require_tensorflow()
         self._kept = self._kept or make_kept(work.folder / STYLES)
         return perform(work, self._watch, self._kept)
 
-    def _pop(self) -> Iterator[Work]:
+    def _pop(self) -> Iterator[Task]:
         while self._waiting:
             yield self._waiting.pop(0)
 

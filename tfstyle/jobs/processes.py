@@ -8,8 +8,7 @@ import time
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
 
-from tfstyle.jobs.job import Done, Work
-from tfstyle.jobs.perform import perform
+from tfstyle.jobs.job import Done, Task
 from tfstyle.jobs.places import cores
 from tfstyle.system.memory import LIMIT, graphics_cards, machine_limit_gib
 
@@ -39,13 +38,13 @@ class Processes:
         self._pools: dict[int, Pool] = {}
         self._making: dict[futures.Future[Done], tuple[int, str]] = {}
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Task) -> None:
         busy = {slot for slot, _ in self._making.values()}
         slot = next(each for each in range(self.slots) if each not in busy)
         if slot not in self._pools:
             self._pools[slot] = self._pool(slot)
-        future = self._pools[slot].submit(perform, work)
-        self._making[future] = slot, work.job.name
+        future = self._pools[slot].submit(_make, work)
+        self._making[future] = slot, work.name
 
     def finished(self) -> list[Done | str]:
         ready, _ = futures.wait(self._making, WAIT, futures.FIRST_COMPLETED)
@@ -77,6 +76,10 @@ class Processes:
             _begin,
             (os.getpid(), environment),
         )
+
+
+def _make(work: Task) -> Done:
+    return work.make()
 
 
 def _begin(parent: int, environment: dict[str, str]) -> None:

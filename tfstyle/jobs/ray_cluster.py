@@ -16,8 +16,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tfstyle.jobs.job import Done, Work
-from tfstyle.jobs.perform import kept_here, perform
+from tfstyle.jobs.job import Done, Task
+from tfstyle.jobs.perform import Work, kept_here, perform
 from tfstyle.jobs.resources import needed_gib
 from tfstyle.system.files import TEMPORARY, write_bytes
 from tfstyle.system.memory import LIMIT
@@ -58,15 +58,17 @@ class OnRay:
         self._task = ray.remote(_perform)
         self._making: dict[Any, str] = {}
 
-    def submit(self, work: Work) -> None:
-        gib = needed_gib(work.job.config, work.inputs)
-        memory = min(int(MARGIN * gib * 2**30), int(0.8 * self._largest))
+    def submit(self, work: Task) -> None:
+        memory = int(0.8 * self._largest)
+        if isinstance(work, Work):
+            gib = needed_gib(work.job.config, work.inputs)
+            memory = min(int(MARGIN * gib * 2**30), memory)
         task = self._task.options(
             num_cpus=self._cpus,
             num_gpus=self._gpus,
             memory=memory,
             max_retries=RETRIES,
-            name=work.job.name,
+            name=work.name,
         )
         environment = {
             "TF_NUM_INTRAOP_THREADS": str(self._cpus),
@@ -74,7 +76,7 @@ class OnRay:
             LIMIT: "" if self._gpus else f"{memory / 2**30:.3f}",
         }
         reference = task.remote(work, str(self._mark), environment)
-        self._making[reference] = work.job.name
+        self._making[reference] = work.name
 
     def finished(self) -> list[Done | str]:
         ready, _ = self._ray.wait([*self._making], num_returns=1, timeout=WAIT)
@@ -131,15 +133,15 @@ def _connected(address: str) -> Any:
     return ray
 
 
-def _perform(work: Work, mark: str, environment: dict[str, str]) -> tuple[Done, Files]:
+def _perform(work: Task, mark: str, environment: dict[str, str]) -> tuple[Done, Files]:
     """Make a job on a node; return what came of it, and its files if not there."""
     os.environ.update(environment)  # before TensorFlow is imported
-    if (work.folder / mark).exists():
-        return perform(work), {}
+    if not isinstance(work, Work) or (work.folder / mark).exists():
+        return work.make(), {}
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = dataclasses.replace(work, folder=Path(folder))
         done = perform(elsewhere, kept=kept_here(None))
-        return done, _packed(Path(folder) / work.job.name)
+        return done, _packed(Path(folder) / work.name)
 
 
 def _packed(run: Path) -> Files:

@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfstyle.errors import RunError
 from tfstyle.images import load_image
-from tfstyle.jobs.job import Done, Job, Measure, Work
+from tfstyle.jobs.job import Done, Job, Measure, Task
+from tfstyle.jobs.perform import Work
 from tfstyle.jobs.places import Place
 from tfstyle.runs.folder import RESULT
 from tfstyle.runs.inputs import load_inputs, load_metadata
@@ -23,27 +24,24 @@ class Runner:
 
     Args:
         jobs: with names of their own; those that others start from may come later.
-        folder: for the run directories.
         place: where they are made.
-        measure: of each result.
+        prepare: turns a job, and what is done, into what is sent; may raise a
+            ValueError, with which the job fails.
         look: called with this runner now and then.
     """
 
     def __init__(
         self,
         jobs: Sequence[Job],
-        folder: Path,
         place: Place,
-        measure: Measure | None = None,
+        prepare: Callable[[Job, Mapping[str, Done]], Task],
         look: Callable[["Runner"], object] = lambda runner: None,
     ) -> None:
         self.total, self.done = len(jobs), dict[str, Done]()
-        self.running: dict[str, Work] = {}
+        self.running: dict[str, Task] = {}
         self.began = time.perf_counter()
-        self._waiting, self._folder, self._place = list(jobs), folder, place
-        self._measure, self._look = measure, look
-        # A style is that of many jobs, a content image that of a few in a row.
-        self._load = functools.lru_cache(KEEP)(load_image)
+        self._waiting, self._place = list(jobs), place
+        self._prepare, self._look = prepare, look
         self._tries: dict[str, int] = {}
         self._stopped = False
 
@@ -85,28 +83,12 @@ class Runner:
                 continue
             self._waiting.remove(job)
             try:
-                work = self._work(job)
+                work = self._prepare(job, self.done)
             except ValueError as error:
                 yield self._note(Done(job.name, "failed", error=str(error)))
                 continue
             self.running[job.name] = work
             self._place.submit(work)
-
-    def _work(self, job: Job) -> Work:
-        """Return a job with its pictures.
-
-        Raises:
-            ValueError: if one cannot be used, or the job that it starts from failed.
-        """
-        if job.after:
-            result = self._folder / job.after / RESULT
-            if self.done[job.after].stopped == "failed" or not result.is_file():
-                raise ValueError(f"it starts from {job.after}, which has no result")
-            config = job.config.with_overrides({"init": str(result)})
-            job = dataclasses.replace(job, config=config)
-        inputs = load_inputs(job.config, self._load)
-        metadata, folder = load_metadata(job.config), self._folder.absolute()
-        return Work(job, inputs, metadata, folder, self._measure)
 
     def _take(self) -> Iterator[Done]:
         for found in self._place.finished():
@@ -123,9 +105,9 @@ class Runner:
                     "same command goes on"
                 )
 
-    def _again(self, work: Work) -> Done | None:
+    def _again(self, work: Task) -> Done | None:
         """Hand out a job again whose maker died, a few times."""
-        name = work.job.name
+        name = work.name
         if self._stopped:
             return Done(name, "interrupted")
         self._tries[name] = self._tries.get(name, 1) + 1
@@ -138,3 +120,33 @@ class Runner:
     def _note(self, done: Done) -> Done:
         self.done[done.name] = done
         return done
+
+
+class Preparation:
+    """Reads the pictures of runs, those of several jobs once.
+
+    Args:
+        folder: for the run directories.
+        measure: of each result.
+    """
+
+    def __init__(self, folder: Path, measure: Measure | None = None) -> None:
+        self._folder, self._measure = folder, measure
+        # A style is that of many jobs, a content image that of a few in a row.
+        self._load = functools.lru_cache(KEEP)(load_image)
+
+    def __call__(self, job: Job, done: Mapping[str, Done]) -> Work:
+        """Return a job with its pictures.
+
+        Raises:
+            ValueError: if one cannot be used, or the job that it starts from failed.
+        """
+        if job.after:
+            result = self._folder / job.after / RESULT
+            if done[job.after].stopped == "failed" or not result.is_file():
+                raise ValueError(f"it starts from {job.after}, which has no result")
+            config = job.config.with_overrides({"init": str(result)})
+            job = dataclasses.replace(job, config=config)
+        inputs = load_inputs(job.config, self._load)
+        metadata, folder = load_metadata(job.config), self._folder.absolute()
+        return Work(job, inputs, metadata, folder, self._measure)

@@ -20,7 +20,7 @@ from tfstyle.jobs.job import Done
 from tfstyle.jobs.perform import load_result
 from tfstyle.jobs.places import Here, Place
 from tfstyle.jobs.progress import JobProgress
-from tfstyle.jobs.runner import KEEP, Runner
+from tfstyle.jobs.runner import KEEP, Preparation, Runner
 from tfstyle.runs.folder import check_writable
 from tfstyle.runs.inputs import load_inputs
 from tfstyle.runs.job import failure
@@ -63,7 +63,7 @@ def run_study(study: Study, folder: Path, place: Place | None = None) -> StudyRe
     measure = measured if study.measured else None
     cells = {cell.folder: cell for cell in study.cells}
     jobs = [cell.job for cell in study.cells]
-    runner = Runner(jobs, folder, place, measure, progress.look)
+    runner = Runner(jobs, place, Preparation(folder, measure), progress.look)
     outcomes: dict[str, CellOutcome] = {}
     written = 0.0
     try:
