@@ -1,5 +1,6 @@
 """Damaged configs without end, each from a seed of its own."""
 
+import copy
 import datetime
 import itertools
 import random
@@ -82,7 +83,7 @@ def restructured(text, rng):
         elif change == 3:
             container[key] = str(container[key])
         else:
-            container[key] = rng.choice(VALUES)
+            container[key] = copy.deepcopy(rng.choice(VALUES))
     dump = yaml.dump(data, allow_unicode=rng.random() < 0.5, Dumper=yaml.Dumper)
     return dump.encode("utf-8", "surrogatepass")
 

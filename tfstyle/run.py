@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+import tfstyle.cli.earlier  # noqa: F401  # its flags
 from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import config_from_flags, output_folder
 from tfstyle.errors import RunError
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from tfstyle.images import Metadata
 
 FLAGS = flags.FLAGS
-flags.DEFINE_bool("resume", False, "Go on with the interrupted run in --output.")
-flags.DEFINE_bool("overwrite", False, "Replace the run that is in --output.")
 flags.DEFINE_bool(
     "dry_run", False, "Check everything, print the plan, compute nothing."
 )

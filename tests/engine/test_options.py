@@ -68,6 +68,8 @@ ELSEWHERE = {
     "memory.limit_gib": "tests/engine/test_plan.py",
     "memory.tile": "tests/engine/test_plan.py",
     "memory.max_megapixels": "tests/runs/test_inputs.py",
+    "video.steps": "tests/clips/test_painting.py",
+    "video.temporal_weight": "tests/clips/test_painting.py",
 }
 
 

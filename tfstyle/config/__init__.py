@@ -19,6 +19,7 @@ from tfstyle.config.schema import (
     Pyramid,
     Style,
     StyleConfig,
+    Video,
     picture_places,
 )
 from tfstyle.config.stroke import with_stroke
@@ -37,6 +38,7 @@ __all__ = [
     "Section",
     "Style",
     "StyleConfig",
+    "Video",
     "load_config",
     "locate",
     "locate_paths",

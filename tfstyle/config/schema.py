@@ -108,6 +108,13 @@ class Output(Section):
     location: bool = False
 
 
+class Video(Section):
+    """How the frames of a film hang together; see `tfstyle.clips`."""
+
+    steps: Annotated[Integer, Field(ge=1, le=1_000_000)] = 10
+    temporal_weight: Weight = 100.0
+
+
 STARTS = ("content", "noise", "style")
 """What `init` may be; anything else is the path of a picture."""
 
@@ -139,6 +146,7 @@ class StyleConfig(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Memory = Memory()
     output: Output = Output()
+    video: Video = Video()
 
     @field_validator("palette")
     @classmethod

@@ -1,7 +1,7 @@
 """Which colors the pictures of a run are given before any of them is looked at."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ def choose_coloring(config: StyleConfig, inputs: Inputs) -> Coloring:
     the content's color ("Preserving Color in Neural Artistic Style Transfer", 2016;
     "Controlling Perceptual Factors", 2017); `style` is the first turned round.
     """
+    if inputs.colors is not None:  # of a film: colors of its frames would flicker
+        inputs = replace(inputs, content=inputs.colors, colors=None)
     if config.color == "content_luminance":
         return _luminance(config, inputs)
     if config.color == "content_match":

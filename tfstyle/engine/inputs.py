@@ -24,11 +24,16 @@ class Inputs:
     mask: FloatArray | None = None  # (height, width, 1), 1 where the content stays
     style_masks: Masks = ()  # of each style, likewise: where it goes; or none
     source_masks: Masks = ()  # and which part of it is taken
+    # Of a frame of a film, at any size:
+    previous: Picture | None = None  # the last result, moved to where things are now
+    trust: FloatArray | None = None  # (height, width, 1), 1 where that can be true
+    colors: Picture | None = None  # whose colors count as the content's
 
     @property
     def all(self) -> list[FloatArray]:
         """All that there are."""
         some = [self.start, self.palette, self.mask]
+        some += [self.previous, self.trust, self.colors]
         some += [*self.style_masks, *self.source_masks]
         return [
             self.content,

@@ -140,13 +140,18 @@ class Kept:
         scaled = scaled or context.scaled(scale)
         config, regions = context.config, scaled.regions
         compiled = compile_groups(
-            config.objective, scale.index, config.seed, regions.fractions
+            config.objective,
+            scale.index,
+            config.seed,
+            regions.fractions,
+            config.video.temporal_weight if scaled.previous is not None else 0.0,
         )
         groups = with_styles(compiled, config.styles, regions.of_style)
         with drawing_nothing():
             objective = self._unaimed(context, scaled, plan, groups, on_tile)
         styles = self._measured_styles(context, scaled, plan, objective)
         guides = _guides(regions.masks, objective.style_terms)
+        guides = guides._replace(pixels=_before(scaled))
         objective.aim(to_tensor(scaled.content), styles, guides)
         return objective
 
@@ -259,6 +264,13 @@ def _style_key(scaled: ScaledInputs, index: int) -> tuple[Any, ...]:
 def _guides(masks: Sequence[Mask], terms: Sequence[Term]) -> Guides:
     """Return the guides of a picture's regions, for terms."""
     return make_guides(masks, terms) if masks else NO_GUIDES
+
+
+def _before(scaled: ScaledInputs) -> dict[str, tf.Tensor]:
+    """Return what the temporal term compares a film's frame with."""
+    if scaled.previous is None or scaled.trust is None:
+        return {}
+    return {"previous": to_tensor(scaled.previous), "trust": to_tensor(scaled.trust)}
 
 
 def to_tensor(picture: Picture) -> tf.Tensor:

@@ -16,6 +16,7 @@ from tfstyle.images import (
     FloatArray,
     Picture,
     chroma,
+    grey,
     resize,
     resize_mask,
     turned,
@@ -65,6 +66,23 @@ class ScaledInputs:
         own, tint = chroma(photo), chroma(self.coloring.tint(photo))
         mixed = tint + strength * (own - tint)
         return mixed if self.mask is None else mixed + self.mask * (own - mixed)
+
+    @functools.cached_property
+    def trust(self) -> FloatArray | None:
+        """Where a film's last result is trusted, (height, width, 1)."""
+        trust = self.inputs.trust
+        return None if trust is None else resize_mask(trust, *self.size)
+
+    @functools.cached_property
+    def previous(self) -> Picture | None:
+        """A film's last result, moved to where things are now, as it is to be seen."""
+        previous = self.inputs.previous
+        if previous is None:
+            return None
+        resized = resize(previous, *self.size)
+        if self.config.color == "content_luminance":
+            return np.repeat(grey(resized), 3, axis=2)
+        return resized
 
     @property
     def style_sizes(self) -> list[tuple[int, int]]:

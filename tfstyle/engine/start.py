@@ -7,8 +7,16 @@ from tfstyle.images import Picture, cover, resize, turned
 
 
 def start_image(scaled: ScaledInputs) -> Picture:
-    """Return the picture that the pixels start from, by the config's `init`."""
+    """Return the picture that the pixels start from, by the config's `init`.
+
+    A later frame of a film starts from the last result, and where that is not trusted
+    from the content.
+    """
     init, inputs = scaled.config.init, scaled.inputs
+    if scaled.previous is not None and scaled.trust is not None:
+        content = scaled.content
+        start: Picture = content + scaled.trust * (scaled.previous - content)
+        return start
     if init == "content":
         return scaled.content
     height, width, _ = scaled.content.shape

@@ -47,9 +47,9 @@ def _intervals(length: int, size: int, stride: int) -> Iterator[tuple[int, int]]
 
 
 def crop_of(image: tf.Tensor, crop: tf.Tensor) -> tf.Tensor:
-    """Return a tile's pixels with its halo."""
+    """Return a tile's pixels with its halo, of (1, h, w, any)."""
     top, left, height, width = tf.unstack(crop)
-    return tf.slice(image, (0, top, left, 0), (1, height, width, 3))
+    return tf.slice(image, (0, top, left, 0), (1, height, width, image.shape[-1]))
 
 
 def put(

@@ -20,7 +20,12 @@ from tfstyle.config.objective import active, largest
 from tfstyle.config.types import Weights
 from tfstyle.objective.sampled import Sampled
 from tfstyle.objective.term import Parts, Seen, Target, Term
-from tfstyle.objective.terms import CONTENT_TERMS, STYLE_TERMS, Variation
+from tfstyle.objective.terms import (
+    CONTENT_TERMS,
+    STYLE_TERMS,
+    Temporal,
+    Variation,
+)
 from tfstyle.vgg.layers import VGG19_LAYERS
 
 
@@ -45,6 +50,7 @@ def compile_groups(
     index: int = 0,
     seed: int = 0,
     regions: Sequence[float] = (),
+    temporal: float = 0.0,
 ) -> Groups:
     """Return the groups of an objective at one size, in the order of its log.
 
@@ -54,6 +60,8 @@ def compile_groups(
         seed: chooses the places that terms over samples look at.
         regions: the fraction of the picture that each region is, if styles have
             regions of their own: then each has its own style terms, with that weight.
+        temporal: weight of the term that ties a film's frame to the one before, the
+            last group if there is any.
     """
     now = options.at(index)
     group = functools.partial(_group, now, seed, regions)
@@ -67,6 +75,7 @@ def compile_groups(
             group(name, each.loss, each.weight, each.layers)
             for name, each in zip(_names(now.further), now.further, strict=True)
         ),
+        *([Group("temporal", temporal, (Temporal(),))] if temporal else []),
     )
 
 

@@ -31,6 +31,8 @@ class Guides(NamedTuple):
     # layer: how much its places count in each region, (1, h, w, regions), in [0, 1]
     places: Mapping[str, tf.Tensor] = {}
     # layer: row and column of sampled places in each region, (regions, samples, 2)
+    pixels: Mapping[str, tf.Tensor] = {}
+    # of a film: "previous" result, (1, h, w, 3), and "trust" in it, (1, h, w, 1)
 
 
 NO_GUIDES = Guides()
@@ -48,7 +50,14 @@ class Seen:
     origins: Mapping[str, tf.Tensor] = field(default_factory=dict)
     # layer: (4,), top and left of its F in the whole picture's, whose height and width
     # follow; of a whole picture empty
-    guides: Guides = NO_GUIDES  # weights of the tile, places of the whole picture
+    guides: Guides = NO_GUIDES  # of the tile, but places of the whole picture
+
+    def inner(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Return pixels of the tile, (1, h, w, any), without their halo."""
+        top, bottom, left, right = tf.unstack(self.margins)
+        _, height, width, _ = tf.unstack(tf.shape(pixels))
+        size = (1, height - top - bottom, width - left - right, pixels.shape[-1])
+        return tf.slice(pixels, (0, top, left, 0), size)
 
 
 class Term(ABC):

@@ -136,6 +136,32 @@ class Variation(Term):
         return parts["variation"] / target["size"]
 
 
+@dataclass(frozen=True)
+class Temporal(Term):
+    """What moves keeps its paint: Ruder, Dosovitskiy & Brox (2016, eq. 7).
+
+    1/(3 h w) Σ c (x - ω)², with ω a film's previous result, moved to where things are
+    now, and c, in [0, 1], the trust in that at each pixel.
+    """
+
+    additive: ClassVar[bool] = True
+    layer: str | None = None
+
+    def observe(self, seen: Seen) -> Parts:
+        pixels, before = seen.inner(seen.pixels), seen.guides.pixels
+        squares = tf.constant(0.0)  # of the content image, which has none before it
+        if before:
+            moved = pixels - seen.inner(before["previous"])
+            squares = tf.reduce_sum(seen.inner(before["trust"]) * tf.square(moved))
+        return {"squares": squares, "positions": 3 * positions(pixels)}
+
+    def target(self, parts: Parts) -> Target:
+        return {"size": tf.cast(parts["positions"], tf.float32)}
+
+    def distance(self, parts: Parts, target: Target) -> tf.Tensor:
+        return parts["squares"] / target["size"]
+
+
 CONTENT_TERMS: dict[str, type[OfLayer]] = {
     "features": Features,
     "self_similarity": SelfSimilarity,

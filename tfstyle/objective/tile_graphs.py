@@ -71,7 +71,7 @@ class TiledGraphs:
             pixels = crop_of(image, crop)
             features = network(pixels, margins)
             origins = _origins(network, image, crop, margins)
-            here = _guides(guides, features, origins)
+            here = _guides(guides, features, origins, crop)
             seen = Seen(features, {}, pixels, margins, origins, here)
             parts = observe(terms, seen)
             return parts, {layer: features[layer] for layer in keep}
@@ -98,7 +98,7 @@ class TiledGraphs:
         with tf.GradientTape() as tape:
             tape.watch(pixels)
             features = self.network(pixels, margins)
-            here = _guides(guides, features, origins)
+            here = _guides(guides, features, origins, crop)
             seen = Seen(features, beside, pixels, margins, origins, here)
             for index, term in enumerate(self.terms):
                 parts = term.observe(seen)
@@ -142,7 +142,10 @@ def _origins(
 
 
 def _guides(
-    guides: Guides, features: Mapping[str, tf.Tensor], origins: Mapping[str, tf.Tensor]
+    guides: Guides,
+    features: Mapping[str, tf.Tensor],
+    origins: Mapping[str, tf.Tensor],
+    crop: tf.Tensor,
 ) -> Guides:
     """Return a tile's part of the guides."""
     weights = {}
@@ -152,7 +155,8 @@ def _guides(
         _, height, width, _ = tf.unstack(tf.shape(features[layer]))
         box = (1, height, width, whole.shape[-1])
         weights[layer] = tf.slice(whole, (0, top, left, 0), box)
-    return guides._replace(weights=weights)
+    pixels = {name: crop_of(guides.pixels[name], crop) for name in guides.pixels}
+    return guides._replace(weights=weights, pixels=pixels)
 
 
 def _product(cotangent: Parts, parts: Parts) -> tf.Tensor:
