@@ -104,7 +104,7 @@ class TestRenderShot:
         assert files(tmp_path / "one").items() <= both.items()
 
     def test_by_tiles_it_is_the_same(self, config, tmp_path):
-        """But for rounding."""
+        """But for rounding, of which Adam makes steps where the gradient is about 0."""
         config = config.with_overrides({"optimizer.name": "adam"})
         for tile in ("off", 64):
             changes = {"memory.tile": tile, "size": 96}
@@ -112,8 +112,7 @@ class TestRenderShot:
         one, other = (
             load_image(frame_path(tmp_path / tile, 1)) for tile in ("off", "64")
         )
-        # Where the gradient is nearly zero, rounding decides where a pixel goes.
-        assert np.quantile(np.abs(one - other), 0.999) < 0.01
+        assert np.mean(np.abs(one - other) > 0.005) < 0.001
 
     @pytest.mark.parametrize(
         "changes",
