@@ -13,6 +13,7 @@ from absl import flags
 import tfstyle.cli.earlier  # noqa: F401  # its flags
 from tfstyle.cli.command import command, complain
 from tfstyle.cli.options import config_from_flags, output_folder
+from tfstyle.cli.placing import place_from_flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_bool("keep_frames", True, "Leave the frames beside the film.")
@@ -43,7 +44,9 @@ def video_command() -> int:
     config = config_from_flags()
     folder = output_folder(f"runs/{Path(FLAGS.config or 'video').stem}")
     earlier = Earlier(FLAGS.resume, FLAGS.overwrite)
-    if render_clip(config, folder, earlier, FLAGS.keep_frames) == "interrupted":
+    place = place_from_flags(folder)
+    stopped = render_clip(config, folder, earlier, FLAGS.keep_frames, place)
+    if stopped == "interrupted":
         complain(f"interrupted; the frames so far are in {folder}, run again to go on")
         return 130
     print(folder / RESULT)

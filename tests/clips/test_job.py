@@ -133,7 +133,7 @@ class TestRefused:
     @pytest.fixture
     def begun(self, tmp_path, run_video, monkeypatch):
         """A film that was begun, and has one frame."""
-        monkeypatch.setattr(job, "choices", lambda config: {"precision": "float32"})
+        monkeypatch.setattr(job, "choices", lambda *_: {"precision": "float32"})
         monkeypatch.setattr(job, "_all_shots", lambda *_: False)
         assert run_video()[0] == 130
         frames = tmp_path / "out" / "frames"
@@ -228,10 +228,10 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(film, tmp_path):
     command += ["--style", str(STYLE), "--size", "48", "--set", "pyramid.steps=[6]"]
     command += ["--set", "video.steps=3", "--set", "precision=float32"]
 
-    def start(name):
+    def start(name, *more):
         folder = tmp_path / name
         process = subprocess.Popen(
-            [*command, "--output", str(folder)],
+            [*command, "--output", str(folder), *more],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -255,3 +255,7 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(film, tmp_path):
     assert process.returncode == 0, err
     assert frames_of(parts) == frames_of(whole)
     assert (parts / "result.mp4").read_bytes() == (whole / "result.mp4").read_bytes()
+    process, both = start("both", "--jobs", "2")  # a shot each
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert frames_of(both) == frames_of(whole)

@@ -20,12 +20,15 @@ from tfstyle.clips.folder import (
     write_record,
 )
 from tfstyle.clips.painting import frame_path, render_shot
+from tfstyle.clips.parallel import paint_shots
 from tfstyle.clips.progress import Progress
 from tfstyle.clips.survey import Survey, survey
 from tfstyle.clips.writing import Timed, write_film
 from tfstyle.config import StyleConfig
 from tfstyle.engine.state import Step
+from tfstyle.errors import RunError
 from tfstyle.images import load_image, to_uint8
+from tfstyle.jobs.places import Place
 from tfstyle.runs.folder import check_writable
 from tfstyle.runs.job import failure
 from tfstyle.system.devices import prepared
@@ -39,6 +42,7 @@ def render_clip(
     folder: Path,
     earlier: Earlier | None = None,
     keep_frames: bool = True,
+    place: Place | None = None,
 ) -> str:
     """Paint a film into a folder, going on where it was left.
 
@@ -47,6 +51,7 @@ def render_clip(
         folder: for frames/, video.json and result.mp4.
         earlier: what becomes of what is there; by default it goes on.
         keep_frames: do not remove them at the end.
+        place: where shots are painted; by default here, one after the other.
 
     Returns:
         "finished", or "interrupted" by SIGINT or SIGTERM: what is whole is there.
@@ -60,38 +65,53 @@ def render_clip(
     found = survey(config)
     record = read_record(folder, config, found, earlier)
     if record is None:
-        record = new_record(config, found, choices(config))
+        record = new_record(config, found, choices(config, place))
     with _held(folder):
         if not is_finished(folder, record):
             begin(folder, config, record, earlier.overwrite)
             with _failures_told():
-                if _paint(config, folder, found, record) == "interrupted":
+                if _paint(config, folder, found, record, place) == "interrupted":
                     return "interrupted"
         if not keep_frames:
             remove_frames(folder)
     return "finished"
 
 
-def choices(config: StyleConfig) -> dict[str, Any]:
+def choices(config: StyleConfig, place: Place | None = None) -> dict[str, Any]:
     """Return what the config leaves to be chosen, chosen for all frames at once.
+
+    Processes that paint at a time divide the memory, and keep to that when they go on.
 
     Raises:
         ValueError: if TensorFlow cannot be used.
     """
     require_tensorflow()
+    at_a_time = place.slots if place else 1
     with prepared():
         from tfstyle.engine.context import choose_limit, choose_precision
 
         return {
             "precision": choose_precision(config),
-            "memory.limit_gib": round(choose_limit(config), 3),
+            "memory.limit_gib": round(choose_limit(config) / at_a_time, 3),
         }
 
 
-def _paint(config: StyleConfig, folder: Path, found: Survey, record: Record) -> str:
+def _paint(
+    config: StyleConfig,
+    folder: Path,
+    found: Survey,
+    record: Record,
+    place: Place | None,
+) -> str:
     """Paint what is missing and write the film; return why it stopped."""
     began, stopped = time.perf_counter(), "interrupted"
-    if _all_shots(config.with_overrides(record["chosen"]), folder, found.shots):
+    chosen = config.with_overrides(record["chosen"])
+    whole = (
+        paint_shots(chosen, folder, found.shots, place)
+        if place
+        else _all_shots(chosen, folder, found.shots)
+    )
+    if whole:
         stopped, frames = "finished", _frames(folder, found.times)
         write_film(folder / RESULT, frames, found.about, sound=config.content.path)
     seconds = record["seconds"] + time.perf_counter() - began
@@ -142,7 +162,7 @@ def _failures_told() -> Iterator[None]:
     """Turn what goes wrong, but for what the user can correct, into a `RunError`."""
     try:
         yield
-    except ValueError:
+    except (ValueError, RunError):
         raise
     except Exception as error:
         raise failure(error) from error
