@@ -8,7 +8,7 @@ from small_runs import TINY, make_config
 from tfstyle.errors import RunError
 from tfstyle.images import save_image
 from tfstyle.jobs.job import Done, Job
-from tfstyle.jobs.perform import alone
+from tfstyle.jobs.perform import Work, alone
 from tfstyle.jobs.runner import TRIES, Preparation, Runner
 
 
@@ -109,6 +109,36 @@ def test_an_interrupted_one_ends_all(make):
     assert sorted(each.name for each in done) == ["a", "b"]
     assert runner.interrupted
     assert place.stopped == 1
+
+
+def test_what_is_finished_is_not_handed_out(make, tmp_path, monkeypatch):
+    place = Fake()
+    earlier = {"b": Done("b", "converged")}
+    monkeypatch.setattr(Work, "earlier", lambda self: earlier.get(self.name))
+    done = {each.name: each for each in make(place)}
+    assert done["b"].stopped == "converged"
+    assert {work.name for work in place.begun} == {"a", "c", "d"}
+
+
+def test_a_place_that_refuses_a_job_fails_it_alone(make):
+    class Refusing(Fake):
+        def submit(self, work):
+            if work.name == "b":
+                raise RuntimeError("no room")
+            super().submit(work)
+
+    done = {each.name: each for each in make(Refusing())}
+    assert done["b"].error == "RuntimeError: no room"
+    assert {done[name].stopped for name in "acd"} == {"finished"}
+
+
+def test_an_error_of_whoever_looks_stops_what_is_under_way(make):
+    place = Fake()
+    runner = iter(make(place))
+    next(runner)
+    with pytest.raises(ZeroDivisionError):
+        runner.throw(ZeroDivisionError())
+    assert (place.stopped, place.closed) == (1, True)
 
 
 def test_a_full_disk_ends_all_with_a_line(make):

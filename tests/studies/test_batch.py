@@ -62,6 +62,22 @@ class TestFromPatterns:
         paths = found("contents", ["photos/*", "photos/one.png"], "")
         assert paths == ["photos/one.png", "photos/two.png"]
 
+    def test_nor_by_another_spelling(self, desk):
+        assert found("contents", ["photos/one.png", "./photos/*"], "") == [
+            "photos/one.png",
+            "./photos/two.png",
+        ]
+
+    def test_pairs_whose_names_look_alike_have_folders_of_their_own(
+        self, desk, config, photo
+    ):
+        for name in ("a_b", "a", "c", "b_c"):
+            save_image(desk / f"{name}.png", photo)
+        study = from_patterns(config, ["a_b.png", "a.png"], ["c.png", "b_c.png"])
+        folders = [cell.folder for cell in study.cells]
+        assert len(set(folders)) == 4
+        assert folders[1:3] == ["a_b_b_c", "a_c"]
+
     def test_brackets_in_a_name_are_no_pattern(self, desk, photo):
         save_image(desk / "[1].png", photo)
         assert found("contents", ["[1].png"], "") == ["[1].png"]
@@ -83,6 +99,8 @@ class TestNames:
     def test_are_safe_and_short(self):
         assert file_name("../..", "???") == "picture"
         assert file_name("고양이 1") == "고양이_1"
+        assert file_name("style", "targets") == "style_targets_"
+        assert file_name("con") == "con_"
         assert len(file_name("a" * 300)) <= 80
         assert file_name("a" * 300) != file_name("a" * 301)
 
@@ -114,16 +132,22 @@ class TestFromTable:
         [
             ("", "has the columns []; its first line should name content"),
             ("photo,style\na,b\n", "has the columns ['photo', 'style']"),
-            ("content,style\n", "has no rows"),
+            ("content,style\n", "has 0 rows"),
             ("content,sede\nphotos/one.png,1\n", "line 2: sede is not a known key"),
             ("content,size\nphotos/one.png,x\n", "line 2: size is 'x'"),
             ("content\nphotos/no.png\n", "line 2: there is no file photos/no.png"),
             ("content\nphotos/one.png,b\n", "line 2 has more fields than columns"),
             ("content,style\n,paintings/one.png\n", "line 2 has no content"),
             (
-                "content,style\nphotos/one.png,\nphotos/one.png,\n",
+                "content,style\nphotos/one.png,\n\n\nphotos/one.png,\n",
+                "line 5: it has the name of line 2",
+            ),
+            (
+                "content,name\nphotos/one.png,A\nphotos/two.png,a\n",
                 "line 3: it has the name of line 2",
             ),
+            ("content,size,size\nphotos/one.png,1,2\n", "each once, and content"),
+            ("content,content.path\nphotos/one.png,b\n", "content without .path"),
             (
                 "content,name\nphotos/one.png,a\nphotos/two.png,a\n",
                 "line 3: it has the name of line 2, a",

@@ -9,7 +9,7 @@ from subprocess import PIPE
 
 import pytest
 
-from tfstyle.system.signals import stop_signals
+from tfstyle.system.signals import asked_to_stop, stop_signals
 
 BUSY = """
 import hashlib
@@ -69,3 +69,22 @@ class TestStopSignals:
         thread.join()
         assert answers == [False]
         assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_inner_block_asks_what_the_outermost_heard():
+    with stop_signals() as outer:
+        signal.raise_signal(signal.SIGINT)
+        with stop_signals() as inner:
+            assert inner()
+        assert outer()
+        assert asked_to_stop()
+    assert not asked_to_stop()
+    with stop_signals() as again:
+        assert not again()
+
+
+def test_a_patient_one_takes_many_for_one():
+    with stop_signals(patient=True) as asked:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert asked()

@@ -116,7 +116,12 @@ def _flags_help(module: str) -> str:
     # absl knows the program by its file
     own = FLAGS.main_module_help() if module == "__main__" else ""
     known = FLAGS.flags_by_module_dict()
-    names = (module, "tfstyle.cli.options", "tfstyle.cli.earlier")
+    names = (
+        module,
+        "tfstyle.cli.options",
+        "tfstyle.cli.placing",
+        "tfstyle.cli.earlier",
+    )
     modules = [name for name in names if name in known]
     return own + "\n".join(FLAGS.module_help(name) for name in modules)
 

@@ -1,5 +1,6 @@
 """The flags of commands that make many runs: where they are made."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,26 +19,33 @@ flags.DEFINE_string(
 flags.DEFINE_integer("cpus", 2, "Cores of each run on a Ray cluster.", 1)
 
 
-def place_from_flags(folder: Path) -> "Place | None":
-    """Return where runs are made; None for here, one after the other.
+def place_from_flags(folder: Path) -> "Callable[[int], Place] | None":
+    """Return what opens where runs are made, for so many; None for here, one by one.
 
     Args:
         folder: for the run directories.
 
     Raises:
-        ValueError: if there is no such cluster.
+        ValueError: for flags that exclude each other; when opened, if there is no such
+            cluster.
     """
+    if FLAGS.address is not None and FLAGS.jobs > 1:
+        raise ValueError(
+            "--jobs and --address are both there; a cluster knows by itself how many "
+            "runs it has cores for, so keep one"
+        )
     if FLAGS.address is not None:
-        if FLAGS.jobs > 1:
-            raise ValueError(
-                "--jobs and --address are both there; a cluster knows by itself how "
-                "many runs it has cores for, so keep one"
-            )
-        from tfstyle.jobs.ray_cluster import OnRay
+        return lambda count: _on_ray(folder)
+    return _in_processes if FLAGS.jobs > 1 else None
 
-        return OnRay(FLAGS.address, folder, FLAGS.cpus)
-    if FLAGS.jobs > 1:
-        from tfstyle.jobs.processes import Processes
 
-        return Processes(FLAGS.jobs)
-    return None
+def _on_ray(folder: Path) -> "Place":
+    from tfstyle.jobs.ray_cluster import OnRay
+
+    return OnRay(FLAGS.address, folder, FLAGS.cpus)
+
+
+def _in_processes(count: int) -> "Place":
+    from tfstyle.jobs.processes import Processes
+
+    return Processes(min(FLAGS.jobs, count))

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def render_clip(
     folder: Path,
     earlier: Earlier | None = None,
     keep_frames: bool = True,
-    place: Place | None = None,
+    place: Callable[[int], Place] | None = None,
 ) -> str:
     """Paint a film into a folder, going on where it was left.
 
@@ -51,7 +51,7 @@ def render_clip(
         folder: for frames/, video.json and result.mp4.
         earlier: what becomes of what is there; by default it goes on.
         keep_frames: do not remove them at the end.
-        place: where shots are painted; by default here, one after the other.
+        place: opens where so many shots are painted; by default here, one by one.
 
     Returns:
         "finished", or "interrupted" by SIGINT or SIGTERM: what is whole is there.
@@ -63,14 +63,15 @@ def render_clip(
     earlier = earlier or Earlier()
     check_writable(folder)
     found = survey(config)
+    opened = place(len(found.shots)) if place else None
     record = read_record(folder, config, found, earlier)
     if record is None:
-        record = new_record(config, found, choices(config, place))
+        record = new_record(config, found, choices(config, opened))
     with _held(folder):
         if not is_finished(folder, record):
             begin(folder, config, record, earlier.overwrite)
             with _failures_told():
-                if _paint(config, folder, found, record, place) == "interrupted":
+                if _paint(config, folder, found, record, opened) == "interrupted":
                     return "interrupted"
         if not keep_frames:
             remove_frames(folder)

@@ -28,6 +28,9 @@ class ShotTask:
     frames: Path  # folder of the frames, absolute
     shot: range
 
+    def earlier(self) -> None:
+        """Return nothing: frames that are there are left alone."""
+
     def make(self) -> Done:
         """Paint what is missing of the shot."""
         with stop_signals() as asked, alone():

@@ -37,6 +37,9 @@ class Task(Protocol):
     def make(self) -> Done:
         """Do it, in whatever process; what fails is told, not raised."""
 
+    def earlier(self) -> Done | None:
+        """Return what came of it if it is done already and need not be sent."""
+
 
 @dataclass(frozen=True)
 class Done:

@@ -28,9 +28,10 @@ from tfstyle.runs.folder import (
     film_name,
 )
 from tfstyle.runs.inputs import load_metadata
-from tfstyle.runs.job import run_job
+from tfstyle.runs.job import failure, run_job
 from tfstyle.runs.observers import Observer
 from tfstyle.system.quiet import require_tensorflow
+from tfstyle.system.signals import asked_to_stop
 
 if TYPE_CHECKING:
     from tfstyle.engine.kept import Kept
@@ -57,6 +58,15 @@ class Work:
         """Make the run, with what all runs of this process have in common."""
         return perform(self)
 
+    def earlier(self) -> Done | None:
+        """Return what came of a finished run that is not to be measured."""
+        config, pictures = self.job.config, self.inputs.checksums
+        if self.measure or not is_done(config, self.inputs, self.run):
+            return None
+        drop_leftovers(self.run, config, pictures)
+        record = json.loads((self.run / RECORD).read_text("utf-8"))
+        return Done(self.name, record["stopped"], record)
+
     @property
     def run(self) -> Path:
         """The run directory."""
@@ -75,6 +85,8 @@ def perform(
             those of all jobs of this process.
     """
     job = work.job
+    if asked_to_stop():
+        return Done(job.name, "interrupted")
     try:
         require_tensorflow()
         kept = kept or kept_here(work.folder / STYLES)
@@ -92,6 +104,9 @@ def perform(
             found, lacking = work.measure(job.config, work.inputs, work.run, kept)
     except (RunError, ValueError) as error:
         return Done(job.name, "failed", error=str(error), full=_disk_is_full(error))
+    except Exception as error:  # others go on
+        told = str(failure(error))
+        return Done(job.name, "failed", error=told, full=_disk_is_full(error))
     return Done(job.name, record["stopped"], record, found, lacking)
 
 
@@ -194,6 +209,18 @@ def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def finished_record(config: StyleConfig, folder: Path) -> dict[str, Any] | None:
+    """Return the record of a finished run of a config, whatever its pictures were."""
+    try:
+        if (folder / CONFIG).read_text("utf-8") != config.to_yaml():
+            return None
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+        done = record["stopped"] in FINISHED and (folder / RESULT).is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if done else None
 
 
 def load_result(folder: Path) -> Picture:

@@ -1,8 +1,8 @@
 """Processes of this machine, among which cores and memory are divided."""
 
+import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from concurrent import futures
@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from tfstyle.jobs.job import Done, Task
 from tfstyle.jobs.places import cores
 from tfstyle.system.memory import LIMIT, graphics_cards, machine_limit_gib
+from tfstyle.system.signals import stop_signals
 
 Pool = futures.ProcessPoolExecutor
 WAIT = 0.5  # seconds
@@ -22,19 +23,21 @@ class Processes:
     Each is a pool of its own, so that one that dies takes no other with it.
 
     Args:
-        count: how many; with GPUs at most as many as there are of them.
+        count: how many; at most as many as there are cores, or GPUs if there are any.
     """
 
     def __init__(self, count: int) -> None:
-        self._cards = graphics_cards()
-        self.slots = min(count, len(self._cards)) if self._cards else count
+        self._cards, self._stopping = graphics_cards(), False
+        self.slots = max(1, min(count, len(self._cards) or cores()))
         threads = str(max(1, cores() // self.slots))
         self._environment = {
             "TF_NUM_INTRAOP_THREADS": threads,
             "OMP_NUM_THREADS": threads,
         }
         if not self._cards:
-            self._environment[LIMIT] = f"{machine_limit_gib() / self.slots:.3f}"
+            with contextlib.suppress(ValueError):
+                gib = float(os.environ.get(LIMIT, machine_limit_gib()))
+                self._environment[LIMIT] = f"{gib / self.slots:.3f}"
         self._pools: dict[int, Pool] = {}
         self._making: dict[futures.Future[Done], tuple[int, str]] = {}
 
@@ -43,7 +46,11 @@ class Processes:
         slot = next(each for each in range(self.slots) if each not in busy)
         if slot not in self._pools:
             self._pools[slot] = self._pool(slot)
-        future = self._pools[slot].submit(_make, work)
+        try:
+            future = self._pools[slot].submit(_make, work)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            self._pools[slot] = self._pool(slot)
+            future = self._pools[slot].submit(_make, work)
         self._making[future] = slot, work.name
 
     def finished(self) -> list[Done | str]:
@@ -51,8 +58,10 @@ class Processes:
         return [self._outcome(future) for future in ready]
 
     def stop(self) -> None:
-        for process in multiprocessing.active_children():
-            process.terminate()  # which a run takes for a wish to stop
+        self._stopping = True
+        for pool in self._pools.values():  # not by active_children: others have some
+            for process in list((pool._processes or {}).values()):
+                process.terminate()  # which a run takes for a wish to stop
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -61,10 +70,14 @@ class Processes:
     def _outcome(self, future: "futures.Future[Done]") -> Done | str:
         slot, name = self._making.pop(future)
         try:
-            return future.result()
+            done = future.result()
         except BrokenProcessPool:
-            self._pools.pop(slot).shutdown(wait=False)
-            return name
+            done = None
+        if done and (done.stopped != "interrupted" or self._stopping):
+            return done
+        # It died, or somebody else asked it to stop: another one goes on.
+        self._pools.pop(slot).shutdown(wait=False)
+        return name
 
     def _pool(self, slot: int) -> Pool:
         environment = dict(self._environment)
@@ -78,6 +91,9 @@ class Processes:
         )
 
 
+_life = contextlib.ExitStack()
+
+
 def _make(work: Task) -> Done:
     return work.make()
 
@@ -87,7 +103,8 @@ def _begin(parent: int, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     if hasattr(os, "setsid"):  # not on Windows
         os.setsid()  # Ctrl-C is for the parent, which then asks
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # but while a run is under way
+    # For all of its life, as a job may be asked to stop before its first step.
+    _life.enter_context(stop_signals(patient=True))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

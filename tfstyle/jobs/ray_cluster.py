@@ -6,7 +6,6 @@ is sent back through Ray's object store when its job is done, and a job whose no
 begins anew.
 """
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -49,9 +48,15 @@ class OnRay:
         self._gpus = 1 if resources.get("GPU") else 0
         units = resources["GPU"] if self._gpus else resources.get("CPU", 1) // cpus
         self.slots = 2 * max(1, int(units))  # some wait at the cluster: nodes may join
-        self._largest = max(
-            node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]
-        )
+        self._largest = max(node["Resources"].get("memory", 0) for node in _alive(ray))
+        most = max(node["Resources"].get("CPU", 0) for node in _alive(ray))
+        if cpus > most:
+            ray.shutdown()
+            raise ValueError(
+                f"--cpus {cpus} is more than any node of the cluster has ({most:g}); "
+                "give at most that"
+            )
+        self._stopping = False
         self._mark = Path(f"{TEMPORARY}{uuid.uuid4().hex}")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / self._mark).touch()
@@ -83,6 +88,7 @@ class OnRay:
         return [self._outcome(reference) for reference in ready]
 
     def stop(self) -> None:
+        self._stopping = True
         for reference in self._making:
             self._ray.cancel(reference)  # Ctrl-C to the worker that makes it
 
@@ -101,7 +107,13 @@ class OnRay:
             return Done(name, "failed", error=f"Ray: {text}")
         _unpack(files, self._folder / name)
         found: Done = done
-        return found
+        # A node that is drained asks its jobs to stop: they go on elsewhere.
+        again = found.stopped == "interrupted" and not self._stopping
+        return name if again else found
+
+
+def _alive(ray: Any) -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _connected(address: str) -> Any:
@@ -151,8 +163,9 @@ def _packed(run: Path) -> Files:
 
 def _unpack(files: Files, run: Path) -> None:
     """Write the files of a run directory, the record last: with it the run is done."""
+    if files:
+        (run / "run.json").unlink(missing_ok=True)
     for name in sorted(files, key=lambda name: name == "run.json"):
         path = run / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            write_bytes(path, files[name])
+        write_bytes(path, files[name])

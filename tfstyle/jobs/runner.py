@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tfstyle.jobs.perform import Work
 from tfstyle.jobs.places import Place
 from tfstyle.runs.folder import RESULT
 from tfstyle.runs.inputs import load_inputs, load_metadata
+from tfstyle.runs.job import failure
 from tfstyle.system.signals import stop_signals
 
 KEEP = 16  # pictures, as they were read
@@ -39,7 +39,6 @@ class Runner:
     ) -> None:
         self.total, self.done = len(jobs), dict[str, Done]()
         self.running: dict[str, Task] = {}
-        self.began = time.perf_counter()
         self._waiting, self._place = list(jobs), place
         self._prepare, self._look = prepare, look
         self._tries: dict[str, int] = {}
@@ -61,6 +60,9 @@ class Runner:
                     if asked() or self.interrupted:
                         self._waiting.clear()
                         self._stop()
+            except BaseException:  # nobody takes what is under way
+                self._stop()
+                raise
             finally:
                 self._place.close()
 
@@ -87,8 +89,15 @@ class Runner:
             except ValueError as error:
                 yield self._note(Done(job.name, "failed", error=str(error)))
                 continue
+            if earlier := work.earlier():
+                yield self._note(earlier)
+                continue
             self.running[job.name] = work
-            self._place.submit(work)
+            try:
+                self._place.submit(work)
+            except Exception as error:
+                del self.running[job.name]
+                yield self._note(Done(job.name, "failed", error=str(failure(error))))
 
     def _take(self) -> Iterator[Done]:
         for found in self._place.finished():

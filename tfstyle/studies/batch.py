@@ -7,15 +7,18 @@ import hashlib
 import itertools
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfstyle.config import StyleConfig, parse_override
 from tfstyle.config.messages import short
+from tfstyle.jobs.perform import STYLES
 from tfstyle.studies.study import Cell, Study
 
 READ = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+RESERVED = (STYLES, "con", "prn", "aux", "nul", "com1", "lpt1")  # Windows' as well
 MOST = 100_000  # runs: their configs are in memory, 10 kB each
 
 
@@ -38,14 +41,16 @@ def from_patterns(
         columns = names(found("styles", styles, "paintings/*"))
     if len(rows) * len(columns) > MOST:
         raise ValueError(f"{len(rows)} x {len(columns)} runs are more than {MOST}")
+    pairs = [*itertools.product(rows.items(), columns.items())]
+    folders = told_apart(
+        (file_name(row, column), f"{_real(content)}\n{_real(style)}")
+        for (content, row), (style, column) in pairs
+    )
     cells = []
-    for (content, row), (style, column) in itertools.product(
-        rows.items(), columns.items()
-    ):
+    for ((content, row), (style, column)), folder in zip(pairs, folders, strict=True):
         keys: dict[str, Any] = {"content.path": content}
         if style:
             keys["styles"] = [_style(config, style)]
-        folder = file_name(row, column)
         cells.append(Cell(row, column, {}, config.with_overrides(keys), folder))
     return _study([*rows.values()], [*columns.values()], cells)
 
@@ -60,18 +65,20 @@ def from_table(config: StyleConfig, path: str) -> Study:
         ValueError: for a bad file, column or value; it names the line.
     """
     rows = _rows(path)
-    again = collections.Counter(map(_name, rows))
+    again = collections.Counter(_folded(_name(row)) for _, row in rows)
     cells, lines = [], dict[str, int]()
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         name = _name(row)
-        if again[name] > 1 and "name" not in row:  # told apart by what is in the row
+        if (
+            again[_folded(name)] > 1 and "name" not in row
+        ):  # told apart by what is in the row
             name = file_name(name, _digest(repr(sorted(row.items()))))
-        if name in lines:
+        if _folded(name) in lines:
             raise ValueError(
-                f"{path}, line {line}: it has the name of line {lines[name]}, {name}; "
-                "drop one, or give them others in a column name"
+                f"{path}, line {line}: it has the name of line {lines[_folded(name)]}, "
+                f"{name}; drop one, or give them others in a column name"
             )
-        lines[name] = line
+        lines[_folded(name)] = line
         try:
             own = config.with_overrides(_overrides(config, row))
         except ValueError as error:
@@ -114,26 +121,47 @@ def found(flag: str, patterns: Sequence[str], example: str) -> list[str]:
                 "the path, and put patterns in quotes"
             )
         paths += pictures
-    return [*dict.fromkeys(paths)]
+    once: dict[str, str] = {}
+    for path in paths:
+        once.setdefault(_real(path), path)
+    return [*once.values()]
 
 
 def names(paths: Iterable[str]) -> dict[str, str]:
     """Return a short name for each path: its file's, told apart if several have it."""
     paths = list(paths)
-    stems = {path: file_name(Path(path).stem) for path in paths}
-    again = collections.Counter(name.lower() for name in stems.values())
-    return {  # by the path itself, so that other files do not change it
-        path: f"{name}_{_digest(os.path.abspath(path))}"
-        if again[name.lower()] > 1
-        else name
-        for path, name in stems.items()
-    }
+    own = ((file_name(Path(path).stem), _real(path)) for path in paths)
+    return dict(zip(paths, told_apart(own), strict=True))
+
+
+def told_apart(named: Iterable[tuple[str, str]]) -> list[str]:
+    """Return names of which no file system takes two for one.
+
+    Args:
+        named: a name, and what it is the name of.
+    """
+    pairs = list(named)
+    again = collections.Counter(_folded(name) for name, _ in pairs)
+    return [
+        f"{name}_{_digest(what)}" if again[_folded(name)] > 1 else name
+        for name, what in pairs
+    ]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(path) if path else ""
 
 
 def file_name(*parts: str) -> str:
     """Return a name that is safe on every system, such as "harbour_wave"."""
     words = re.findall(r"[^\W_]+", " ".join(parts))
     whole = "_".join(words) or "picture"
+    if whole.lower() in RESERVED:
+        whole += "_"  # which no other name ends with
     return whole if len(whole) <= 80 else f"{whole[:70]}_{_digest(whole)}"
 
 
@@ -141,8 +169,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 
-def _rows(path: str) -> list[dict[str, str]]:
-    """Return the rows of a table, without empty fields.
+def _rows(path: str) -> list[tuple[int, dict[str, str]]]:
+    """Return the lines and rows of a table, without empty fields.
 
     Raises:
         ValueError: if it cannot be read, or has no content column or no row.
@@ -150,7 +178,9 @@ def _rows(path: str) -> list[dict[str, str]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restkey="", strict=True)
-            rows = [{k: v for k, v in row.items() if v} for row in reader]
+            rows = [
+                (reader.line_num, {k: v for k, v in row.items() if v}) for row in reader
+            ]
             columns = reader.fieldnames or []
     except (OSError, UnicodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -160,9 +190,16 @@ def _rows(path: str) -> list[dict[str, str]]:
             f"--pairs {path} has the columns {short([*columns])}; its first line "
             "should name content, style and any config keys"
         )
-    if not rows:
-        raise ValueError(f"--pairs {path} has no rows; give one for each run")
-    for line, row in enumerate(rows, start=2):
+    if len(set(columns)) < len(columns) or "content.path" in columns:
+        raise ValueError(
+            f"--pairs {path} has the columns {short([*columns])}: each once, and "
+            "content without .path"
+        )
+    if not 0 < len(rows) <= MOST:
+        raise ValueError(
+            f"--pairs {path} has {len(rows)} rows; give one for each run, up to {MOST}"
+        )
+    for line, row in rows:
         if "" in row or "content" not in row:
             what = "more fields than columns" if "" in row else "no content"
             raise ValueError(f"--pairs {path}, line {line} has {what}; mend it")
@@ -187,6 +224,7 @@ def _overrides(config: StyleConfig, row: Mapping[str, str]) -> dict[str, Any]:
     own: dict[str, Any] = {"content.path": row["content"]}
     if "style" in row:
         own["styles"] = [_style(config, row["style"])]
-    for key in row.keys() - {"content", "style", "name"}:
+    keys = [key for key in row if key not in ("content", "style", "name")]
+    for key in sorted(keys, key=lambda key: key.count(".")):  # wholes before parts
         own |= dict([parse_override(f"{key}={row[key]}")])
     return own

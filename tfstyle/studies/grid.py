@@ -1,9 +1,10 @@
-"""A study's runs, one after the other, into a folder with a sheet and a table.
+"""A study's runs, made anywhere, into a folder with a sheet and a table.
 
 The folder holds sheet.png, results.csv and a run directory for each cell. Run again,
 it goes on: finished cells are kept, interrupted ones resumed, changed ones redone.
 """
 
+import contextlib
 import functools
 import math
 import time
@@ -17,7 +18,7 @@ from tfstyle.config import StyleConfig
 from tfstyle.engine.inputs import Inputs
 from tfstyle.images import Picture, load_image, save_image
 from tfstyle.jobs.job import Done
-from tfstyle.jobs.perform import load_result
+from tfstyle.jobs.perform import finished_record, load_result
 from tfstyle.jobs.places import Here, Place
 from tfstyle.jobs.progress import JobProgress
 from tfstyle.jobs.runner import KEEP, Preparation, Runner
@@ -39,7 +40,9 @@ WRITE_EVERY = 5.0  # seconds, the table
 MOST_DRAWN = 400  # cells of a sheet
 
 
-def run_study(study: Study, folder: Path, place: Place | None = None) -> StudyResult:
+def run_study(
+    study: Study, folder: Path, place: Callable[[int], Place] | None = None
+) -> StudyResult:
     """Run all cells and draw the sheet.
 
     What a cell cannot do, it does without: the tile of one that failed says why. An
@@ -48,7 +51,7 @@ def run_study(study: Study, folder: Path, place: Place | None = None) -> StudyRe
     Args:
         study: the grid.
         folder: for all that is written.
-        place: where the cells are run; by default here, one after the other.
+        place: opens where so many cells are run; by default here, one after the other.
 
     Raises:
         ValueError: before any cell runs, if a picture cannot be used or nothing can be
@@ -59,29 +62,60 @@ def run_study(study: Study, folder: Path, place: Place | None = None) -> StudyRe
         check_pictures(study)
     check_writable(folder)
     progress = JobProgress()
-    place = place or Here(progress.step)
+    opened = place(len(study.cells)) if place else Here(progress.step)
     measure = measured if study.measured else None
-    cells = {cell.folder: cell for cell in study.cells}
     jobs = [cell.job for cell in study.cells]
-    runner = Runner(jobs, place, Preparation(folder, measure), progress.look)
+    runner = Runner(jobs, opened, Preparation(folder, measure), progress.look)
     outcomes: dict[str, CellOutcome] = {}
-    written = 0.0
     try:
-        for done in runner:
-            if done.stopped == "interrupted":
-                continue
-            folder.mkdir(parents=True, exist_ok=True)  # a run that fails leaves none
-            outcomes[done.name] = outcome_of(cells[done.name], done)
-            if time.monotonic() - written > WRITE_EVERY:  # all of it: not for each job
-                write_results(study, folder, outcomes)
-                written = time.monotonic()
+        _collect(study, folder, runner, outcomes)
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong first is told
+            write_all(study, folder, outcomes)
+        raise
     finally:
         progress.close()
-        if outcomes:
-            write_results(study, folder, outcomes)
-            draw_sheet(study, folder, outcomes)
+    write_all(study, folder, outcomes)
+    shown = SHEET if len(study.cells) <= MOST_DRAWN else TABLE
     found = in_order(study, outcomes)
-    return StudyResult(found, folder / SHEET, interrupted=len(found) < len(cells))
+    return StudyResult(found, folder / shown, interrupted=len(found) < len(study.cells))
+
+
+def _collect(
+    study: Study, folder: Path, runner: Runner, outcomes: dict[str, CellOutcome]
+) -> None:
+    """Take what comes of each cell, and write the table now and then."""
+    cells, written = {cell.folder: cell for cell in study.cells}, 0.0
+    for done in runner:
+        if done.stopped == "interrupted":
+            continue
+        folder.mkdir(parents=True, exist_ok=True)  # a run that fails leaves none
+        outcomes[done.name] = outcome_of(cells[done.name], done)
+        if time.monotonic() - written > WRITE_EVERY:  # all of it: not for each job
+            write_results(study, folder, with_earlier(study, folder, outcomes))
+            written = time.monotonic()
+
+
+def write_all(study: Study, folder: Path, outcomes: Mapping[str, CellOutcome]) -> None:
+    """Write the table and the sheet of what is there."""
+    if outcomes:
+        found = with_earlier(study, folder, outcomes)
+        write_results(study, folder, found)
+        draw_sheet(study, folder, found)
+
+
+def with_earlier(
+    study: Study, folder: Path, outcomes: Mapping[str, CellOutcome]
+) -> dict[str, CellOutcome]:
+    """Return the outcomes, and for cells not reached what an earlier time left."""
+    found = dict(outcomes)
+    for cell in study.cells:
+        if cell.folder not in found:
+            record = finished_record(cell.config, folder / cell.folder)
+            if record:
+                done = Done(cell.folder, record["stopped"], record)
+                found[cell.folder] = outcome_of(cell, done)
+    return found
 
 
 def in_order(study: Study, outcomes: Mapping[str, CellOutcome]) -> list[CellOutcome]:
@@ -114,6 +148,7 @@ def write_results(
 def draw_sheet(study: Study, folder: Path, outcomes: Mapping[str, CellOutcome]) -> None:
     """Draw what is done, if it fits a sheet."""
     if len(study.cells) > MOST_DRAWN:
+        (folder / SHEET).unlink(missing_ok=True)  # of an earlier, smaller one
         return
     look = functools.cache(seen)
     pictures = [

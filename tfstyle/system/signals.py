@@ -7,16 +7,30 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Iterator
 
+_outer: list[list[int]] = []  # what the outermost block has heard
+
+
+def asked_to_stop() -> bool:
+    """Return whether a signal came in the `stop_signals` that are open, if any are."""
+    return any(_outer)
+
 
 @contextlib.contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
+def stop_signals(patient: bool = False) -> Iterator[Callable[[], bool]]:
     """Turn the first of these signals into a question: was the run asked to stop?
 
     The second one ends the process at once. Files are then as they were last written.
+    Blocks may be nested: an inner one asks what the outermost has heard.
+
+    Args:
+        patient: further signals change nothing.
     """
     asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False  # only the main thread may handle signals
+        return
+    if _outer:
+        yield asked_to_stop
         return
     numbers = [signal.SIGINT, signal.SIGTERM]
     # Closing the terminal is a wish to stop as well, but not after `nohup`.
@@ -27,10 +41,13 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
         number: signal.signal(number, lambda number, frame: asked.append(number))
         for number in numbers
     }
-    with _exit_at_second(before):
+    ends = contextlib.nullcontext() if patient else _exit_at_second(before)
+    with ends:
+        _outer.append(asked)
         try:
             yield lambda: bool(asked)
         finally:
+            _outer.remove(asked)
             for number, handler in before.items():
                 signal.signal(number, handler)
 
