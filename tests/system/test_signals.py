@@ -36,9 +36,10 @@ class TestStopSignals:
 
     @pytest.mark.parametrize("ignored", [False, True])
     def test_a_closed_terminal_asks_unless_that_is_ignored(self, ignored):
-        program = BUSY.replace("200_000_000", "1")
-        if ignored:  # as after nohup
-            program = f"import signal; signal.signal(1, signal.SIG_IGN){program}"
+        # As after nohup, or as ever: also where these tests themselves run under nohup.
+        how = "SIG_IGN" if ignored else "SIG_DFL"
+        program = f"import signal; signal.signal(1, signal.{how})"
+        program += BUSY.replace("200_000_000", "1")
         command = [sys.executable, "-c", program]
         with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as busy:
             assert busy.stdout.readline() == "ready\n"
