@@ -196,18 +196,15 @@ def run_or_resume(
 
 def is_done(config: StyleConfig, inputs: Inputs, folder: Path) -> bool:
     """Return whether the folder holds a finished run of just this config."""
-    film = config.output.film
+    film, record = config.output.film, finished_record(config, folder)
+    if record is None or (film and not (folder / film_name(film)).is_file()):
+        return False
     try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
-        return (
-            (folder / RESULT).is_file()
-            and (film is None or (folder / film_name(film)).is_file())
-            and (folder / CONFIG).read_text("utf-8") == config.to_yaml()
-            and record["pictures"] == inputs.checksums
-            and record["versions"]["tfstyle"] == tfstyle.__version__
-            and record["stopped"] in FINISHED
+        version = record["versions"]["tfstyle"]
+        return bool(
+            record["pictures"] == inputs.checksums and version == tfstyle.__version__
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return False
 
 

@@ -67,54 +67,61 @@ def run_study(
     jobs = [cell.job for cell in study.cells]
     runner = Runner(jobs, opened, Preparation(folder, measure), progress.look)
     outcomes: dict[str, CellOutcome] = {}
+    earlier = earlier_outcomes(study, folder)
     try:
-        _collect(study, folder, runner, outcomes)
+        _collect(study, folder, runner, outcomes, earlier)
     except BaseException:
         with contextlib.suppress(OSError):  # what went wrong first is told
-            write_all(study, folder, outcomes)
+            write_all(study, folder, outcomes, earlier)
         raise
     finally:
         progress.close()
-    write_all(study, folder, outcomes)
+    write_all(study, folder, outcomes, earlier)
     shown = SHEET if len(study.cells) <= MOST_DRAWN else TABLE
     found = in_order(study, outcomes)
     return StudyResult(found, folder / shown, interrupted=len(found) < len(study.cells))
 
 
 def _collect(
-    study: Study, folder: Path, runner: Runner, outcomes: dict[str, CellOutcome]
+    study: Study,
+    folder: Path,
+    runner: Runner,
+    outcomes: dict[str, CellOutcome],
+    earlier: dict[str, CellOutcome],
 ) -> None:
     """Take what comes of each cell, and write the table now and then."""
     cells, written = {cell.folder: cell for cell in study.cells}, 0.0
     for done in runner:
+        earlier.pop(done.name, None)
         if done.stopped == "interrupted":
             continue
         folder.mkdir(parents=True, exist_ok=True)  # a run that fails leaves none
         outcomes[done.name] = outcome_of(cells[done.name], done)
         if time.monotonic() - written > WRITE_EVERY:  # all of it: not for each job
-            write_results(study, folder, with_earlier(study, folder, outcomes))
+            write_results(study, folder, {**earlier, **outcomes})
             written = time.monotonic()
 
 
-def write_all(study: Study, folder: Path, outcomes: Mapping[str, CellOutcome]) -> None:
-    """Write the table and the sheet of what is there."""
+def write_all(
+    study: Study,
+    folder: Path,
+    outcomes: Mapping[str, CellOutcome],
+    earlier: Mapping[str, CellOutcome],
+) -> None:
+    """Write the table and the sheet of what is there, if anything is new."""
     if outcomes:
-        found = with_earlier(study, folder, outcomes)
+        found = {**earlier, **outcomes}
         write_results(study, folder, found)
         draw_sheet(study, folder, found)
 
 
-def with_earlier(
-    study: Study, folder: Path, outcomes: Mapping[str, CellOutcome]
-) -> dict[str, CellOutcome]:
-    """Return the outcomes, and for cells not reached what an earlier time left."""
-    found = dict(outcomes)
+def earlier_outcomes(study: Study, folder: Path) -> dict[str, CellOutcome]:
+    """Return what an earlier time left, for cells that may not be reached now."""
+    found = {}
     for cell in study.cells:
-        if cell.folder not in found:
-            record = finished_record(cell.config, folder / cell.folder)
-            if record:
-                done = Done(cell.folder, record["stopped"], record)
-                found[cell.folder] = outcome_of(cell, done)
+        if record := finished_record(cell.config, folder / cell.folder):
+            done = Done(cell.folder, record["stopped"], record)
+            found[cell.folder] = outcome_of(cell, done)
     return found
 
 
